@@ -1,0 +1,65 @@
+# Everything runs in .venv, which `make setup` fills from the pinned, hashed requirements. Targets are instant when
+# nothing changed. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+WORKERS ?= 2
+
+.PHONY: help setup demo test check oracle bench pins clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: .venv/.dev ## make .venv with everything that running and testing needs
+
+.venv/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing; install the package python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$$($(PYTHON) --version) is too old: Python 3.11 or later is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python cannot make virtual environments; install the package python3-venv" >&2; exit 1; }
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.txt pyproject.toml | .venv/bin/pip
+	@echo "Installing what Dure runs on ..."
+	@$(PIP) install --quiet --require-hashes --requirement requirements.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+demo: .venv/.runtime ## a month of a national fleet under four policies, and a report to look at
+	@$(BIN)/dure simulate --fleet examples/fleets/korea-2026.toml --workload examples/workloads/korea-month.toml \
+	  --policy fifo,priority,easy,packed --out demo/report.html
+
+test: .venv/.dev ## all tests
+	@$(BIN)/python -m dure.app.warm
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: .venv/.dev oracle ## style, types, layers, documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format ." >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+oracle: .venv/.dev
+	@echo "Kernels against their slow twins, without the compiler ..."
+	@out=$$(NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/kernels 2>&1) || { echo "$$out"; exit 1; }
+
+bench: .venv/.runtime ## all benchmarks; rewrites the table in docs/reference/benchmarks.md
+	@$(BIN)/python -m bench --table docs/reference/benchmarks.md
+
+pins: .venv/.dev ## resolve the requirements anew (needs uv)
+	@PIP_COMPILE="uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --universal \
+	  --fork-strategy fewest --python-version 3.11 --upgrade"; \
+	echo flit_core | $$PIP_COMPILE pyproject.toml - --output-file requirements.txt && \
+	$$PIP_COMPILE pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove what was made
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

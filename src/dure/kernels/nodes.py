@@ -1,0 +1,224 @@
+"""What is free on a node, and the index of nodes by how much is free.
+
+Nodes of one pool with as many wholly free devices stand in one bitmap, so "the first node with at least n free" costs a word or
+two. Level 0 holds nodes with part of a device left, level `devices + 1` those with nothing left; down nodes are in none.
+"""
+
+from __future__ import annotations
+
+from dure.kernels.jit import kernel
+
+from dure.kernels.bits import insert, lowest_device, remove
+from dure.kernels.codes import PLACE_CLUSTERING
+from dure.kernels.layout import (
+    FAR,
+    G_CHUNK_FREE,
+    G_DIRTY,
+    P_BOOKINGS,
+    P_LEFT,
+    P_PLACEMENT,
+    P_WIDTH,
+    WHOLE,
+)
+
+
+@kernel
+def count_devices(mask):
+    """Devices in a mask."""
+    low = mask & 0x55555555_55555555
+    x = low + ((mask >> 1) & 0x55555555_55555555)
+    x = (x & 0x33333333_33333333) + ((x >> 2) & 0x33333333_33333333)
+    x = (x + (x >> 4)) & 0x0F0F0F0F_0F0F0F0F
+    x = x + (x >> 8)
+    x = x + (x >> 16)
+    return (x + (x >> 32)) & 0x7F
+
+
+@kernel
+def index_node(nodes, pools, bits, v):
+    """Put a node into the bitmap of its level, after a change."""
+    node = nodes[v]
+    level = -1
+    if node["up"] != 0:
+        level = node["free"] if node["free"] > 0 else (0 if node["partial"] > 0 else node["devices"] + 1)
+    old = node["level"]
+    if level == old:
+        return
+    pool = pools[node["pool"]]
+    if old >= 0:
+        remove(bits, pool["words"] + old * pool["stride"], pool["nodes"], node["place"])
+    if level >= 0:
+        insert(bits, pool["words"] + level * pool["stride"], pool["nodes"], node["place"])
+    node["level"] = level
+
+
+@kernel
+def lowest_free(node, count):
+    """Mask of the `count` lowest-numbered free devices (there must be as many)."""
+    free = node["free_mask"]
+    if count == node["free"]:
+        return free
+    mask = 0
+    for _ in range(count):
+        bit = free & -free
+        mask |= bit
+        free ^= bit
+    return mask
+
+
+@kernel
+def tightest_device(nodes, left, width, v, share):
+    """The device with least left that still fits the share, lowest number first; -1: none."""
+    best, best_left = -1, WHOLE + 1
+    for d in range(nodes[v]["devices"]):
+        here = left[v * width + d]
+        if share <= here < best_left:
+            best, best_left = d, here
+    return best
+
+
+@kernel
+def _recount_partial(st, v):
+    node = st.nodes[v]
+    width = st.p[P_WIDTH]
+    partial = 0
+    for d in range(node["devices"]):
+        here = st.left[v * width + d]
+        if here < WHOLE:
+            partial = max(partial, here)
+    node["partial"] = partial
+
+
+@kernel
+def _recount_classes(st, v):
+    classes = 0
+    c = st.nodes[v]["chunk"]
+    while c >= 0:
+        if st.chunks[c]["share"] < WHOLE:
+            classes |= 1
+        elif st.chunks[c]["mask"] != 0:
+            classes |= 1 << count_devices(st.chunks[c]["mask"])
+        c = st.chunks[c]["next"]
+    st.nodes[v]["classes"] = classes
+
+
+@kernel
+def _change_devices(st, v, mask, share, sign):
+    """Take (sign -1) or give back (sign +1) devices or a share of one."""
+    node = st.nodes[v]
+    width = st.p[P_WIDTH]
+    if share < WHOLE:
+        d = lowest_device(mask)
+        before = st.left[v * width + d]
+        after = before + sign * share
+        st.left[v * width + d] = after
+        if before == WHOLE or after == WHOLE:
+            node["free_mask"] ^= mask
+            node["free"] += sign
+        node["total_left"] += sign * share
+        _recount_partial(st, v)
+    elif mask != 0:
+        count = count_devices(mask)
+        node["free_mask"] ^= mask
+        node["free"] += sign * count
+        node["total_left"] += sign * count * WHOLE
+        if st.p[P_LEFT] != 0:
+            value = WHOLE if sign > 0 else 0
+            while mask != 0:
+                st.left[v * width + lowest_device(mask)] = value
+                mask &= mask - 1
+    node["max_left"] = WHOLE if node["free"] > 0 else node["partial"]
+
+
+@kernel
+def take(st, slot, v, mask, share, cores, memory):
+    """Let a slot hold part of a node; the new chunk becomes the slot's first."""
+    node = st.nodes[v]
+    c = st.g[G_CHUNK_FREE]
+    chunk = st.chunks[c]
+    st.g[G_CHUNK_FREE] = chunk["next"]
+    chunk["mask"] = mask
+    chunk["cores"] = cores
+    chunk["memory"] = memory
+    chunk["share"] = share
+    chunk["slot"] = slot
+    chunk["node"] = v
+    chunk["next_part"] = st.slots[slot]["chunk"]
+    st.slots[slot]["chunk"] = c
+    first = node["chunk"]
+    chunk["prev"] = -1
+    chunk["next"] = first
+    if first >= 0:
+        st.chunks[first]["prev"] = c
+    node["chunk"] = c
+    node["cores_free"] -= cores
+    node["memory_free"] -= memory
+    node["version"] += 1
+    _change_devices(st, v, mask, share, -1)
+    if st.p[P_BOOKINGS] != 0:
+        node["next_end"] = min(node["next_end"], st.slots[slot]["limit_end"])
+    if st.p[P_PLACEMENT] == PLACE_CLUSTERING:
+        _recount_classes(st, v)
+    index_node(st.nodes, st.pools, st.node_bits, v)
+
+
+@kernel
+def release(st, c):
+    """Give a chunk's part of its node back; returns the slot's next chunk."""
+    chunk = st.chunks[c]
+    v = chunk["node"]
+    node = st.nodes[v]
+    if chunk["prev"] >= 0:
+        st.chunks[chunk["prev"]]["next"] = chunk["next"]
+    else:
+        node["chunk"] = chunk["next"]
+    if chunk["next"] >= 0:
+        st.chunks[chunk["next"]]["prev"] = chunk["prev"]
+    node["cores_free"] += chunk["cores"]
+    node["memory_free"] += chunk["memory"]
+    node["version"] += 1
+    _change_devices(st, v, chunk["mask"], chunk["share"], 1)
+    if st.p[P_BOOKINGS] != 0 and node["next_end"] == st.slots[chunk["slot"]]["limit_end"]:
+        _recount_next_end(st, v)
+    if st.p[P_PLACEMENT] == PLACE_CLUSTERING:
+        _recount_classes(st, v)
+    index_node(st.nodes, st.pools, st.node_bits, v)
+    mark_dirty(st, v)
+    following = chunk["next_part"]
+    chunk["next"] = st.g[G_CHUNK_FREE]
+    st.g[G_CHUNK_FREE] = c
+    return following
+
+
+@kernel
+def _recount_next_end(st, v):
+    least = FAR
+    c = st.nodes[v]["chunk"]
+    while c >= 0:
+        least = min(least, st.slots[st.chunks[c]["slot"]]["limit_end"])
+        c = st.chunks[c]["next"]
+    st.nodes[v]["next_end"] = least
+
+
+@kernel
+def mark_dirty(st, v):
+    """Note that a node has more room than at the last pass."""
+    if st.is_dirty[v] == 0:
+        st.is_dirty[v] = 1
+        st.dirty[st.g[G_DIRTY]] = v
+        st.g[G_DIRTY] += 1
+
+
+@kernel
+def set_up(st, v):
+    """Bring a node's `up`, its pool's count of down nodes and its bitmap in line with what holds it down."""
+    node = st.nodes[v]
+    up = 1 if node["failed"] == 0 and node["planned"] == 0 else 0
+    if up == node["up"]:
+        return
+    node["up"] = up
+    node["version"] += 1
+    st.pools[node["pool"]]["down"] += 1 - 2 * up
+    index_node(st.nodes, st.pools, st.node_bits, v)
+    if up != 0:
+        mark_dirty(st, v)

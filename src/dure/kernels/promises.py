@@ -1,0 +1,216 @@
+"""When and where a job can run at the earliest, and the booking that promises it."""
+
+from __future__ import annotations
+
+import numpy as np
+from dure.kernels.jit import kernel
+
+from dure.kernels import heaps
+from dure.kernels.bookings import book, earliest_on
+from dure.kernels.codes import BACKFILL_CONSERVATIVE
+from dure.kernels.layout import FAR, G_DIRTY, G_NOW, G_PARTS, G_WAKES, P_BACKFILL
+from dure.kernels.queues import limit_left, wall
+
+
+@kernel
+def _part(st, s, v, count):
+    """Cores and memory of a part of `count` accelerators on node `v`."""
+    shape = st.shapes[s]
+    if shape["lease"] != 0:
+        return st.nodes[v]["cores"], st.nodes[v]["memory"]
+    return shape["cores_each"] * count, shape["memory_each"] * count
+
+
+@kernel
+def _earliest_single(st, s, e, job, start, worst):
+    """Earliest (time, node) for a job of one part on one pool, before `worst`; (FAR, -1) if none."""
+    shape = st.shapes[s]
+    entry = st.entries[e]
+    pool = st.pools[entry["pool"]]
+    length = wall(limit_left(st, job), entry["speed"])
+    best, node = worst, -1
+    for i in range(pool["first"], pool["first"] + pool["nodes"]):
+        v = st.pool_nodes[i]
+        at = earliest_on(
+            st, v, shape["count"], shape["cores"], shape["memory"], job, start, length, best
+        )
+        if at < best:
+            best, node = at, v
+            if best == start:
+                break
+    return (best, node) if node >= 0 else (FAR, -1)
+
+
+@kernel
+def _earliest_gang(st, s, e, job, start, worst):
+    """Earliest time at which a pool has the nodes for a gang; the nodes lie in `tentative` (with part sizes). FAR if none."""
+    entry = st.entries[e]
+    pool = st.pools[entry["pool"]]
+    length = wall(limit_left(st, job), entry["speed"])
+    at = _whole_nodes_from(st, s, e, job, start, length)
+    while at < worst:
+        whole, rest, rest_node = 0, False, -1
+        following = FAR
+        for i in range(pool["first"], pool["first"] + pool["nodes"]):
+            v = st.pool_nodes[i]
+            cores, memory = _part(st, s, v, pool["devices"])
+            if whole < entry["whole"]:
+                when = earliest_on(st, v, pool["devices"], cores, memory, job, at, length, FAR)
+                if when == at:
+                    st.tentative[whole, 0] = v
+                    st.tentative[whole, 1] = pool["devices"]
+                    whole += 1
+                    continue
+                following = min(following, when)
+            if entry["rest"] > 0 and not rest:
+                cores, memory = _part(st, s, v, entry["rest"])
+                when = earliest_on(st, v, entry["rest"], cores, memory, job, at, length, FAR)
+                if when == at:
+                    rest, rest_node = True, v
+                else:
+                    following = min(following, when)
+        if entry["rest"] > 0 and not rest and whole == entry["whole"]:
+            rest, rest_node = _swap_for_rest(st, s, e, job, at, length, whole)
+        if whole == entry["whole"] and (entry["rest"] == 0 or rest):
+            st.g[G_PARTS] = whole
+            if rest:
+                st.tentative[whole, 0] = rest_node
+                st.tentative[whole, 1] = entry["rest"]
+                st.g[G_PARTS] = whole + 1
+            return at
+        if following <= at:
+            return FAR
+        at = following
+    return FAR
+
+
+@kernel
+def _whole_nodes_from(st, s, e, job, start, length):
+    """A time before which the whole-node parts of a gang cannot all be had: the earliest times of the nodes, in order."""
+    entry = st.entries[e]
+    pool = st.pools[entry["pool"]]
+    if entry["whole"] > pool["nodes"]:
+        return FAR
+    times = np.empty(pool["nodes"], np.int64)
+    low, high = FAR, start
+    for i in range(pool["nodes"]):
+        v = st.pool_nodes[pool["first"] + i]
+        cores, memory = _part(st, s, v, pool["devices"])
+        times[i] = earliest_on(st, v, pool["devices"], cores, memory, job, start, length, FAR)
+        low, high = min(low, times[i]), max(high, times[i])
+    while low < high:  # the least time that enough nodes reach
+        middle = low + (high - low) // 2
+        reached = 0
+        for i in range(len(times)):
+            reached += times[i] <= middle
+        if reached >= entry["whole"]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@kernel
+def _swap_for_rest(st, s, e, job, at, length, whole):
+    """The remainder may need a node that was not looked at: any node beyond the whole ones that has room at `at`."""
+    entry = st.entries[e]
+    pool = st.pools[entry["pool"]]
+    cores, memory = _part(st, s, 0, entry["rest"])
+    for i in range(pool["first"], pool["first"] + pool["nodes"]):
+        v = st.pool_nodes[i]
+        taken = False
+        for k in range(whole):
+            taken = taken or st.tentative[k, 0] == v
+        if not taken and earliest_on(st, v, entry["rest"], cores, memory, job, at, length, FAR) == at:
+            return True, v
+    return False, -1
+
+
+@kernel
+def book_earliest(st, job, start):
+    """Book a job at the earliest time from `start` on; pools in order of choice, then node number, on equal times."""
+    s = st.classes[st.job_class[job]]["shape"]
+    shape = st.shapes[s]
+    start = max(start, st.earliest[job])
+    best, best_entry, best_node = FAR, -1, -1
+    budget = st.projects[st.classes[st.job_class[job]]["project"]]["budget"]
+    for e in range(shape["entry"], shape["entry"] + shape["entries"]):
+        if st.entries[e]["charge"] * wall(limit_left(st, job), st.entries[e]["speed"]) > budget:
+            continue
+        if st.entries[e]["whole"] > 0:
+            at = _earliest_gang(st, s, e, job, start, best)
+            v = -1
+        else:
+            at, v = _earliest_single(st, s, e, job, start, best)
+        if at < best:
+            best, best_entry, best_node = at, e, v
+            if at == start:
+                break
+    if best_entry < 0:
+        return
+    entry = st.entries[best_entry]
+    end = best + wall(limit_left(st, job), entry["speed"])
+    if best_node >= 0:
+        devices = shape["count"]
+        st.booked[job] = book(
+            st, job, best_node, best, end, devices, shape["cores"], shape["memory"], shape["lease"], -1
+        )
+    else:
+        _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool may have written over them
+        _book_parts(st, s, job, best, end)
+    if best > st.g[G_NOW] and (st.p[P_BACKFILL] == BACKFILL_CONSERVATIVE or shape["lease"] != 0):
+        st.g[G_WAKES] = heaps.push(st.wakes, st.ends_at[:0], st.g[G_WAKES], float(best), job, job)
+
+
+@kernel
+def _book_parts(st, s, job, start, end):
+    part = -1
+    for i in range(st.g[G_PARTS] - 1, -1, -1):
+        v, count = st.tentative[i, 0], st.tentative[i, 1]
+        cores, memory = _part(st, s, v, count)
+        part = book(st, job, v, start, end, count, cores, memory, st.shapes[s]["lease"], part)
+    st.booked[job] = part
+
+
+@kernel
+def may_gain(st, job):
+    """Whether a node that changed since the last pass could let a booked job run earlier, or on a lower node then."""
+    s = st.classes[st.job_class[job]]["shape"]
+    shape = st.shapes[s]
+    at = st.bookings[st.booked[job]]["start"]
+    left = limit_left(st, job)
+    for k in range(st.g[G_DIRTY]):
+        v = st.dirty[k]
+        for e in range(shape["entry"], shape["entry"] + shape["entries"]):
+            entry = st.entries[e]
+            if entry["pool"] != st.nodes[v]["pool"]:
+                continue
+            length = wall(left, entry["speed"])
+            if entry["whole"] == 0:
+                cores, memory = shape["cores"], shape["memory"]
+                if _gains(st, job, v, shape["count"], cores, memory, length, at):
+                    return True
+                continue
+            devices = st.nodes[v]["devices"]
+            cores, memory = _part(st, s, v, devices)
+            if _gains(st, job, v, devices, cores, memory, length, at):
+                return True
+            cores, memory = _part(st, s, v, entry["rest"])
+            if entry["rest"] > 0 and _gains(st, job, v, entry["rest"], cores, memory, length, at):
+                return True
+    return False
+
+
+@kernel
+def _gains(st, job, v, devices, cores, memory, length, at):
+    when = earliest_on(st, v, devices, cores, memory, job, st.g[G_NOW], length, at + 1)
+    if when != at:
+        return when < at
+    higher = False
+    b = st.booked[job]
+    while b >= 0:
+        if st.bookings[b]["node"] == v:
+            return False
+        higher = higher or st.bookings[b]["node"] > v
+        b = st.bookings[b]["next_part"]
+    return higher

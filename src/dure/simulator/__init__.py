@@ -1,0 +1,1 @@
+"""The twin: virtual clock, faults, replay and its checks."""

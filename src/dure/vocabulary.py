@@ -1,0 +1,67 @@
+"""The words that every package shares: kinds, states, events, refusals. Numbers are stable: they stand in logs."""
+
+from enum import IntEnum
+
+
+class JobKind(IntEnum):
+    """What is asked for. Training never lands on an inference-only model; a lease takes whole nodes for dates."""
+
+    TRAINING = 0
+    BATCH = 1
+    EVALUATION = 2
+    INTERACTIVE = 3
+    SERVICE = 4
+    LEASE = 5
+
+
+class JobState(IntEnum):
+    """Where a job stands. All from COMPLETED on are final."""
+
+    NEW = 0
+    WAITING = 1
+    RUNNING = 2
+    COMPLETED = 3
+    TIMED_OUT = 4
+    REFUSED = 5
+    CANCELLED = 6
+    EXPIRED = 7
+
+
+FINAL_STATES = frozenset(s for s in JobState if s >= JobState.COMPLETED)
+
+
+class JobEvent(IntEnum):
+    """What happens to a job. One row of the run log is one of these."""
+
+    SUBMIT = 0  # enters the queue
+    REFUSE = 1  # can never run here: final, with the reason
+    START = 2  # an attempt begins; the row's placements follow
+    COMPLETE = 3  # ran to its end
+    TIME_OUT = 4  # killed at its time limit
+    PREEMPT = 5  # stopped for a job that goes before it; waits again
+    NODE_FAIL = 6  # a node under it died; waits again
+    CANCEL = 7  # withdrawn by its owner
+    EXPIRE = 8  # still waiting when the run ended, with the reason
+
+
+class Refusal(IntEnum):
+    """Why a job is not running, in order of precedence: where several hold, the lowest number is shown."""
+
+    NONE = 0
+    NEVER_FITS = 1  # no pool of the fleet could ever hold it, even empty
+    NO_SUCH_MODEL = 2  # none of its acceptable models is in the fleet, or none may run its kind
+    OVER_PROJECT_LIMIT_EVER = 3  # asks for more accelerators than its project may ever hold at once
+    OVER_BUDGET_EVER = 4  # its time limit costs more than its project's whole budget
+    NOT_YET = 5  # its earliest start lies ahead
+    BUDGET = 6  # the project's units left do not cover its time limit
+    PROJECT_LIMIT = 7  # the project's running accelerators leave no room under its limit
+    NODES_DOWN = 8  # would fit on nodes that are failed, in maintenance or not yet delivered
+    POWER_CAP = 9  # a site's power cap would be broken
+    RESERVED = 10  # fits now, but would delay a job, lease or maintenance that was promised the place
+    ORDER = 11  # an earlier job in the queue goes first
+    NO_ROOM = 12  # no free place of its shape
+
+
+NEVER_REFUSALS = frozenset(
+    {Refusal.NEVER_FITS, Refusal.NO_SUCH_MODEL, Refusal.OVER_PROJECT_LIMIT_EVER, Refusal.OVER_BUDGET_EVER}
+)

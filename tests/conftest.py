@@ -1,0 +1,25 @@
+"""What every test may use: the reference data (never part of the repository) and the repository's own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real traces; the test is skipped, visibly, where it is absent."""
+    folder = Path(os.environ.get("DURE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"reference data not found at {folder} (set DURE_DATA)")
+    return folder
