@@ -38,7 +38,7 @@ demo: .venv/.runtime ## a month of a national fleet under four policies, and a r
 	  --policy fifo,priority,easy,packed --out demo/report.html
 
 test: .venv/.dev ## all tests
-	@$(BIN)/python -m dure.app.warm
+	@$(BIN)/python -c "from dure.app.twin import compile_kernels; compile_kernels()"  # once, not once a worker
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: .venv/.dev oracle ## style, types, layers, documents

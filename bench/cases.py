@@ -42,7 +42,7 @@ class Case:
         return work(self.jobs) / (int(self.jobs.submit_s[-1]) * self.fleet.accelerators)
 
     def terms(self) -> Scenario:
-        """What multifactor runs under: projects of 1 to 5 shares below accounts of 1 to 3, each limited to twice what it needs on average."""
+        """Projects of 1 to 5 shares below accounts of 1 to 3, each limited to twice what it needs on average."""
         names, span = self.jobs.projects, int(self.jobs.submit_s[-1])
         need = np.bincount(self.jobs.project, _work(self.jobs), len(names)) / span
         largest = np.zeros(len(names), np.int64)
@@ -87,7 +87,7 @@ def base(data: Path | None) -> tuple[str, Workload]:
         return "philly", open_workload(path)
     quantiles = np.linspace(-2.6, 2.6, 40)  # of the logarithm: median a third of an hour, mean some three hours
     sizes = ((1, 1000, 0.93), (2, 1000, 0.022), (4, 1000, 0.023), (8, 1000, 0.02), (16, 1000, 0.003), (32, 1000, 0.001))
-    jobs = JobClass("jobs", sizes=sizes, duration_s=tuple(float(x) for x in 1150 * np.exp(2.0 * quantiles)))
+    jobs = JobClass("jobs", sizes=sizes, duration_s=tuple((1150 * np.exp(2.0 * quantiles)).tolist()))
     names = tuple(f"lab {i}" for i in range(15))
     return "generated", generate(GeneratorParams("like philly", 82_247, 109, (jobs,), projects=names), seed=1)
 
@@ -136,7 +136,7 @@ def mix(count: int = 1_000_000, seed: int = 1) -> Case:
 def _shapes(rng: np.random.Generator) -> Ints:
     """int64[2000, 3], all different: accelerators, milli-cores and MiB of each. Accelerators run out first."""
     every = np.stack(
-        np.meshgrid([1, 2, 3, 4, 6, 8, 16, 24, 32], np.arange(1_000, 17_000, 500), np.arange(8_192, 131_073, 8_192)), -1
+        np.meshgrid([1, 2, 3, 4, 6, 8, 16, 24, 32], np.arange(1_000, 16_500, 500), np.arange(8_192, 131_073, 8_192)), -1
     ).reshape(-1, 3)
     common = np.array([0.5, 0.15, 0.02, 0.12, 0.02, 0.14, 0.03, 0.01, 0.01])
     weight = common[np.searchsorted([1, 2, 3, 4, 6, 8, 16, 24, 32], every[:, 0])]

@@ -12,12 +12,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -29,6 +30,7 @@ from bench.rows import Row
 from dure.formats.workloads import open_workload
 from dure.lifecycle import RunLog
 from dure.scheduler.policies import Policy, policy
+from dure.scheduler.snapshot import Event, Plan, Snapshot, advance, commit, schedule
 from dure.simulator.check import require
 from dure.simulator.run import run as replay
 from dure.simulator.scenario import Scenario
@@ -46,6 +48,7 @@ PLAIN = Scenario()
 _ROOT = Path(__file__).resolve().parents[1]
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 
 def run(data: Path | None) -> Iterator[Row]:
@@ -62,6 +65,7 @@ def run(data: Path | None) -> Iterator[Row]:
     assert waits["shortest"] <= waits["greedy"] <= waits["fifo"], f"mean waits {waits}"
     for case in (cases.superimposed(name, jobs), cases.mix()):
         yield from contended(case)
+    yield from decisions()
     yield from growth()
     yield from beside_peer(name, jobs)
 
@@ -165,6 +169,52 @@ def _best_fit(free: Ints, count: int, each: int) -> tuple[Ints, Ints] | None:
             return None
         nodes = np.append(nodes, tightest)
     return nodes, np.array([each] * whole + [rest] * (rest > 0))
+
+
+# --- one decision --------------------------------------------------------------------------------------------------
+
+LIVE_NODES, LIVE_PENDING, LIVE_CHANGED = 12_500, 100_000, 1_000
+LIVE_JOBS = 150_000  # of which more than the pending wait when the fleet is full
+
+
+def decisions() -> Iterator[Row]:
+    """One `schedule()` on a full fleet of 100,000 accelerators after 1,000 events, and the `advance()` before it."""
+    case = cases.mix(LIVE_JOBS + LIVE_CHANGED // 2)
+    now = int(case.jobs.submit_s[-1])
+    for which in ("greedy", "priority"):
+        snapshot = Snapshot.of(cases.fleet(LIVE_NODES), case.jobs, policy(which))
+        snapshot = advance(snapshot, now, [Event(JobEvent.SUBMIT, job) for job in range(LIVE_JOBS)])
+        first = schedule(snapshot)
+        snapshot = commit(snapshot, first)
+        pending = LIVE_JOBS - len(first.starts)
+        assert pending >= LIVE_PENDING, f"only {pending} jobs wait"
+        ended = [Event(JobEvent.COMPLETE, s.job) for s in first.starts[: LIVE_CHANGED // 2]]
+        came = [Event(JobEvent.SUBMIT, LIVE_JOBS + i) for i in range(LIVE_CHANGED - len(ended))]
+        told = [_clocked(lambda: advance(snapshot, now + 60, ended + came)) for _ in range(REPEATS)]  # noqa: B023
+        decided = [_clocked(lambda: schedule(told[0][0])) for _ in range(REPEATS)]  # noqa: B023
+        plan = decided[0][0]
+        assert plan.starts, "half a thousand jobs ended and none was started"
+        assert all(p == plan for p, _ in decided), "one snapshot, two plans"
+        _check_room(first, plan, {e.job for e in ended})
+        spent, before = ([1000 * s for _, s in timed] for timed in (decided, told))
+        what = f"{which}: 100,000 accelerators, {pending:,} pending"
+        yield Row.at_most(f"schedule(), {what}", mean(spent), stdev(spent), "ms", 50)
+        yield Row(f"advance() by {LIVE_CHANGED:,} events, {what}", mean(before), stdev(before), "ms")
+
+
+def _clocked(work: Callable[[], T]) -> tuple[T, float]:
+    start = perf_counter()
+    return work(), perf_counter() - start
+
+
+def _check_room(first: Plan, second: Plan, ended: set[int]) -> None:
+    """AssertionError if the second plan takes a device that a job of the first still holds, or one twice."""
+    taken: set[tuple[int, int]] = set()
+    for start in [s for s in first.starts if s.job not in ended] + list(second.starts):
+        for node, mask in zip(start.nodes, start.devices, strict=True):
+            devices = {(node, d) for d in range(cases.DEVICES) if mask >> d & 1}
+            assert not taken & devices, f"job {start.job} takes devices in use"
+            taken |= devices
 
 
 # --- growth --------------------------------------------------------------------------------------------------------

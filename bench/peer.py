@@ -12,7 +12,7 @@ import pathlib
 import sys
 import time
 
-collections.Mapping = getattr(collections, "Mapping", collections.abc.Mapping)
+collections.Mapping = collections.abc.Mapping
 
 from accasim.base.allocator_class import FirstFit  # noqa: E402
 from accasim.base.scheduler_class import FirstInFirstOut  # noqa: E402
@@ -32,6 +32,7 @@ def main(workload, system, results):
             FirstInFirstOut(FirstFit()),
             statistics_output=False,
             show_statistics=False,
+            LOG_LEVEL="ERROR",
             SCHEDULE_OUTPUT=_LINE,
             RESULTS_FOLDER_PATH=results,
         )

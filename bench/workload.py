@@ -1,9 +1,10 @@
 """How near a generated workload comes to the trace that it was fitted to, and how fast it is made.
 
-Two-sample Kolmogorov-Smirnov distances of columns, and of the waits that both have in the twin. Waits are compared on
-768 accelerators in nodes of 8, where a third of the jobs wait and the trace's waits are its own: moving each submit time by up
-to ten minutes changes them by at most a few hundredths ("trace, moved"). On 640 such a move alone changes the waits under FIFO by
-more than 0.1, since a few large gangs decide when days of backlog clear; the rows for 640 are shown beside it, without a target.
+Two-sample Kolmogorov-Smirnov distances of columns, and of the waits that both have in the twin. Waits are compared
+on 768 accelerators in nodes of 8, where more than a quarter of the jobs wait and the waits belong to the trace: moving
+each submit time by up to ten minutes changes them by some hundredths ("trace, moved"). On 640 such a move alone changes
+the waits under FIFO by more than 0.1, since a few large gangs decide when days of backlog clear; the rows for 640 are
+shown with it, without a target.
 """
 
 from __future__ import annotations

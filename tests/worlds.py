@@ -232,6 +232,7 @@ def make_policy(
     preempt: bool = False,
 ) -> Policy:
     """A policy with weights and thresholds for worlds that last a minute."""
+    preempt = preempt and backfill in (Backfill.NONE, Backfill.GREEDY)  # promises and preemption do not go together
     name = "+".join(p.name.lower() for p in (order, backfill, placement, choice)) + ("+preempt" if preempt else "")
     return Policy(name, name, order, backfill, placement, choice, preempt, QUICK, (10, 30, 100))
 

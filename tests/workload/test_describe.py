@@ -63,7 +63,8 @@ def test_no_load_where_there_is_no_capacity() -> None:
 def test_nothing_is_described_too() -> None:
     found = describe(Workload.from_jobs([]), [(0, 8)])
     assert found.summary["jobs"].to_list() == [0]
-    assert all(len(found.tables()[name]) == 0 for name in ("sizes", "kinds", "projects", "durations", "limits", "demand"))
+    empty = ("sizes", "kinds", "projects", "durations", "limits", "demand")
+    assert all(len(found.tables()[name]) == 0 for name in empty)
 
 
 JOBS = st.builds(

@@ -22,7 +22,7 @@ TRAINING = JobClass(
     sizes=((8, 1000, 3.0), (16, 1000, 1.0)),
     duration_s=(600, 3600, 86_400),
     limit_ratio=(1.2, 2.0, 8.0),
-    limit_menu_s=(3600, 4 * 3600, 86_400, 7 * 86_400),
+    limit_menu_s=(3600, 4 * 3600, 86_400, 10 * 86_400),
     cores_each_milli=(8000, 12_000),
     memory_each_mib=(65_536,),
     save_every_s=1800,
@@ -54,9 +54,10 @@ def same(a: Workload, b: Workload) -> bool:
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32), jobs=st.integers(0, 300), days=st.floats(0.01, 60))
 def test_jobs_lie_in_bounds_and_repeat_with_the_seed(seed: int, jobs: int, days: float) -> None:
-    made = generate(PARAMS, seed=seed, jobs=jobs, days=days)
+    params = replace(PARAMS, arrivals=replace(PARAMS.arrivals, hour_weights=(0.1,) * 8 + (1.0,) * 16))
+    made = generate(params, seed=seed, jobs=jobs, days=days)
     assert len(made) == jobs
-    assert same(made, generate(PARAMS, seed=seed, jobs=jobs, days=days))
+    assert same(made, generate(params, seed=seed, jobs=jobs, days=days))
     assert np.all(np.diff(made.submit_s) >= 0)
     assert np.all((made.submit_s >= 0) & (made.submit_s < days * DAY_S))
     assert np.all((made.duration_s >= 60) & (made.duration_s <= 86_400))
@@ -202,3 +203,6 @@ def test_jobs_and_days_are_checked() -> None:
         generate(PARAMS, seed=0, jobs=-1)
     with pytest.raises(InputError, match="days"):
         generate(PARAMS, seed=0, days=0)
+    with pytest.raises(InputError, match="rate is 0"):
+        generate(PARAMS, seed=0, jobs=5, days=0.25)  # from midnight to six nobody comes
+    assert len(generate(PARAMS, seed=0, jobs=0, days=0.25)) == 0

@@ -23,3 +23,4 @@ def _cache_folder() -> str:
 
 
 numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+numba.config.LOOP_VECTORIZE = 0  # nothing here is a long arithmetic loop, and it takes a fifth of the compilation

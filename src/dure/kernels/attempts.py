@@ -35,6 +35,7 @@ from dure.kernels.layout import (
     G_WAITING,
     P_BACKFILL,
     P_BOOKINGS,
+    P_CHARGES,
     P_LEVELS,
     P_LIMITS,
     P_ORDER,
@@ -108,7 +109,8 @@ def start(st, job, e):
         project = st.classes[c]["project"]
         if st.projects[project]["budget"] < FAR:
             st.projects[project]["budget"] -= slot["reserved"]
-    charge_project(st, st.classes[c]["project"], shape["milli"], entry["charge"])
+    if st.p[P_CHARGES] != 0:
+        charge_project(st, st.classes[c]["project"], shape["milli"], entry["charge"])
     if len(st.attempt) > 0:
         st.attempt[job] += 1
 
@@ -155,7 +157,8 @@ def stop(st, slot_index, event):
     st.g[G_RUNNING] -= 1
     record(st, job, event, R_NONE, -1)
     _give_power_back(st, entry)
-    charge_project(st, project, -shape["milli"], -entry["charge"])
+    if st.p[P_CHARGES] != 0:
+        charge_project(st, project, -shape["milli"], -entry["charge"])
     if st.p[P_LIMITS] != 0:
         if st.projects[project]["budget"] < FAR:
             st.projects[project]["budget"] += slot["reserved"] - entry["charge"] * (now - slot["start"])

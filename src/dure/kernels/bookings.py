@@ -93,9 +93,11 @@ def earliest_on(st, v, devices, cores, memory, owner, start, length, worst):
             return FAR
     at = start
     while at < worst:
-        if room_until(st, v, devices, 0, cores, memory, owner, at) >= at + max(length, 1):
-            if holds(st, v, devices, 0, cores, memory, owner, at):
+        if holds(st, v, devices, 0, cores, memory, owner, at):
+            until = room_until(st, v, devices, 0, cores, memory, owner, at)
+            if until >= at + max(length, 1):
                 return at
+            at = until  # whatever starts before then would run into the same booking
         at = _next_change(st, v, at)
     return FAR
 

@@ -297,6 +297,7 @@ def gather(st):
         c = st.shapes[s]["classes"] if st.shapes[s]["ready"] == 1 else -1
         while c >= 0:
             if st.order_at[c] >= 0:
+                st.classes[c]["cap"] = FAR
                 _push_candidate(st, c, st.classes[c]["head"])
             c = st.classes[c]["next"]
 
@@ -349,8 +350,11 @@ def drain(st):
         reason = try_job(st, item, job)
         if conservative and reason != R_NONE:
             settle_booking(st, job, reason)
-        if reason == R_NONE or (reason == R_RESERVED and conservative):
+        if reason == R_NONE:
             following = bits.following(st.words, cls["words"], cls["size"], position + 1)
+        elif reason == R_RESERVED and conservative:
+            cls["cap"] = min(cls["cap"], left)
+            following = _after_refusal(st, item, position + 1)
         elif reason == R_RESERVED or (st.p[P_PREEMPT] != 0 and st.p[P_LEAST] != 0 and reason != R_BUDGET):
             following = bits.following_within(
                 st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position + 1, left - 1
@@ -364,6 +368,32 @@ def drain(st):
     for i in range(st.g[G_READY]):
         st.shapes[st.ready[i]]["ready"] = 0
     st.g[G_READY] = 0
+
+
+@kernel
+def _after_refusal(st, c, position):
+    """Under conservative, after a booking refused a job of a class: the next that it need not refuse too, -1: none.
+
+    That is a job with a shorter limit, or one whose own booking stands on a node that has room: its own does not bind it.
+    """
+    cls = st.classes[c]
+    following = bits.following_within(
+        st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position, cls["cap"] - 1
+    )
+    shape = st.shapes[cls["shape"]]
+    for e in range(shape["entry"], shape["entry"] + shape["entries"]):
+        pool = st.pools[st.entries[e]["pool"]]
+        for i in range(pool["first"], pool["first"] + pool["nodes"]):
+            node = st.nodes[st.pool_nodes[i]]
+            b = node["booking"] if node["free"] >= shape["wants"] and node["up"] != 0 else -1
+            while b >= 0:
+                owner = st.bookings[b]["owner"]
+                if owner >= 0 and st.job_class[owner] == c:
+                    other = st.position[owner]
+                    if other >= position and (following < 0 or other < following):
+                        following = other
+                b = st.bookings[b]["next"]
+    return following
 
 
 @kernel

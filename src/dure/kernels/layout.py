@@ -122,6 +122,7 @@ CLASS = _dtype(  # jobs that the policy tells apart by order alone: shape x (pro
     prev=_i8,
     reason=_i8,  # vocabulary.Refusal last met
     cursor=_i8,  # position tried next in this pass
+    cap=_i8,  # least time limit that a booking refused in this pass: longer ones would be refused too
 )
 
 SLOT = _dtype(  # one running attempt
@@ -303,7 +304,8 @@ G_SIZE: Final = 40
     P_REQUEUES,  # attempts may be stopped early
     P_LEAVES,  # projects
     P_SCORED,  # the placement looks at every node
-) = range(20)
+    P_CHARGES,  # usage by project counts
+) = range(21)
 P_SIZE: Final = 24
 
 # Weights of the multifactor priority in State.w

@@ -94,9 +94,11 @@ def replay(st, steps):
             tick(st)
         while st.g[G_HEAP] > 0 and st.slots[st.ends[0]["item"]]["end"] == at:
             end(st, st.ends[0]["item"])
-        fleet_changes(st, at)
+        if len(st.fleet_events) > 0:
+            fleet_changes(st, at)
         arrivals(st, at)
-        wake_ups(st, at)
+        if st.g[G_WAKES] > 0:
+            wake_ups(st, at)
         run_pass(st)
     return PAUSED
 
@@ -183,7 +185,7 @@ def fleet_changes(st, at):
         _empty_nodes(st, first, st.g[G_FLEET])
     for i in range(first, st.g[G_FLEET]):
         if st.fleet_events[i]["kind"] == FAIL:
-            _drop_claims(st, st.fleet_events[i]["node"])
+            drop_claims(st, st.fleet_events[i]["node"])
 
 
 @kernel
@@ -223,6 +225,20 @@ def _empty_nodes(st, first, last):
 
 
 @kernel
+def empty_node(st, v):
+    """Stop every attempt on a node, in the order in which they started."""
+    while st.nodes[v]["chunk"] >= 0:
+        best = -1
+        c = st.nodes[v]["chunk"]
+        while c >= 0:
+            slot = st.chunks[c]["slot"]
+            if best < 0 or st.slots[slot]["seq"] < st.slots[best]["seq"]:
+                best = slot
+            c = st.chunks[c]["next"]
+        stop(st, best, E_NODE_FAIL)
+
+
+@kernel
 def _end_closures(st, v):
     b = st.nodes[v]["booking"]
     while b >= 0:
@@ -233,7 +249,7 @@ def _end_closures(st, v):
 
 
 @kernel
-def _drop_claims(st, v):
+def drop_claims(st, v):
     """Jobs booked on a failed node lose their bookings; they are booked anew in the next pass."""
     b = st.nodes[v]["booking"]
     while b >= 0:

@@ -88,9 +88,9 @@ def choose_device(code: int, nodes: Any, left: Any, width: int, v: int, shape: A
 @kernel
 def _tightest(nodes: Any, left: Any, width: int, v: int, shape: Any) -> int:
     best = NO_DEVICE
-    for d in range(nodes[v].devices):
+    for d in range(nodes[v]["devices"]):
         room = left[v * width + d]
-        if room >= shape.share and (best == NO_DEVICE or room < left[v * width + best]):
+        if room >= shape["share"] and (best == NO_DEVICE or room < left[v * width + best]):
             best = d
     return best
 
@@ -98,16 +98,16 @@ def _tightest(nodes: Any, left: Any, width: int, v: int, shape: Any) -> int:
 @kernel
 def _best_fit(nodes: Any, v: int, shape: Any, tables: Any) -> float:
     node = nodes[v]
-    cores = (node.cores_free - shape.cores) / tables.most[0]
-    milli = (node.total_left - shape.count * shape.share) / tables.most[1]
+    cores = (node["cores_free"] - shape["cores"]) / tables.most[0]
+    milli = (node["total_left"] - shape["count"] * shape["share"]) / tables.most[1]
     return float(int(100 * (1 - 0.5 * cores - 0.5 * milli)))
 
 
 @kernel
 def _dot_product(nodes: Any, v: int, shape: Any, tables: Any) -> float:
     node = nodes[v]
-    cores = node.cores_free / tables.most[0] * (shape.cores / tables.most[0])
-    milli = node.total_left / tables.most[1] * (shape.count * shape.share / tables.most[1])
+    cores = node["cores_free"] / tables.most[0] * (shape["cores"] / tables.most[0])
+    milli = node["total_left"] / tables.most[1] * (shape["count"] * shape["share"] / tables.most[1])
     return float(int(100 * (1 - (cores + milli) / 2)))
 
 
@@ -115,12 +115,12 @@ def _dot_product(nodes: Any, v: int, shape: Any, tables: Any) -> float:
 def _packing(nodes: Any, left: Any, width: int, v: int, shape: Any) -> float:
     """Shared devices first, then free devices of a node in use, then a free node."""
     node = nodes[v]
-    if shape.count == 0:
+    if shape["count"] == 0:
         return 0.0
-    if node.free == node.devices:
-        return float(max(33 - node.free, node.free))
-    if shape.share == WHOLE:
-        return float(max(50 - shape.count, 33))
+    if node["free"] == node["devices"]:
+        return float(max(33 - node["free"], node["free"]))
+    if shape["share"] == WHOLE:
+        return float(max(50 - shape["count"], 33))
     room = left[v * width + _tightest(nodes, left, width, v, shape)]
     return 49.0 if room == WHOLE else float(max(100 - room * 100 // WHOLE // 10, 50))
 
@@ -129,29 +129,29 @@ def _packing(nodes: Any, left: Any, width: int, v: int, shape: Any) -> float:
 def _clustering(nodes: Any, v: int, shape: Any, tables: Any) -> float:
     """Nodes that host the same class of job only, then that class and others, then none, then others only."""
     node = nodes[v]
-    if shape.count == 0:
+    if shape["count"] == 0:
         return 0.0
-    full = 25 * (tables.most[1] - node.total_left) // tables.most[1]
-    mine = 1 << (shape.count if shape.share == WHOLE else 0)
-    if node.classes == 0:
+    full = 25 * (tables.most[1] - node["total_left"]) // tables.most[1]
+    mine = 1 << (shape["count"] if shape["share"] == WHOLE else 0)
+    if node["classes"] == 0:
         return float(full + 25)
-    if node.classes & mine == 0:
+    if node["classes"] & mine == 0:
         return float(full)
-    return float(full + (75 if node.classes == mine else 50))
+    return float(full + (75 if node["classes"] == mine else 50))
 
 
 @kernel
 def _fragmentation(nodes: Any, left: Any, width: int, v: int, shape: Any, tables: Any) -> tuple[float, int]:
     """FGD's score and, for a share, its device: 100 sigmoid of the fall of the node's fragmentation in accelerators."""
-    if shape.share == WHOLE or shape.count == 0:
+    if shape["share"] == WHOLE or shape["count"] == 0:
         after = np.zeros(1)
         before = fragments(nodes, left, width, v, shape, np.full(1, NO_DEVICE), after, tables)
         return _sigmoid(before - after[0]), NO_DEVICE
-    devices = np.empty(nodes[v].devices, np.int64)
+    devices = np.empty(nodes[v]["devices"], np.int64)
     tries = 0
-    for d in range(nodes[v].devices):
+    for d in range(nodes[v]["devices"]):
         room = left[v * width + d]
-        if room >= shape.share and not (left[v * width : v * width + d] == room).any():  # an equal one could only tie
+        if room >= shape["share"] and not (left[v * width : v * width + d] == room).any():  # an equal one could only tie
             devices[tries] = d
             tries += 1
     after = np.zeros(tries)
@@ -177,23 +177,23 @@ def fragments(
     Into `after` go those left once the job is there: for a share, on each of `devices`; else `devices` is [NO_DEVICE].
     """
     node, typical, base = nodes[v], tables.typical, v * width
-    last, idle, cores, pool = base + node.devices, node.total_left, node.cores_free, 1 << (node.pool % 62)
-    share, cores_after, idle_after = shape.share, cores - shape.cores, idle - shape.count * shape.share
-    whole = shape.count if share == WHOLE else 0
+    last, idle, cores, pool = base + node["devices"], node["total_left"], node["cores_free"], 1 << (node["pool"] % 62)
+    share, cores_after, idle_after = shape["share"], cores - shape["cores"], idle - shape["count"] * shape["share"]
+    whole = shape["count"] if share == WHOLE else 0
     before, size, fit, small = 0.0, -1, 0, 0
     for m in range(len(typical)):
         job = typical[m]
-        if job.share != size:
-            size, fit, small = job.share, 0, 0
+        if job["share"] != size:
+            size, fit, small = job["share"], 0, 0
             for d in range(base, last):
                 if left[d] >= size:
                     fit += 1
                 else:
                     small += left[d]
-        count, weight = job.count, job.weight
-        usable = count > 0 and job.cores <= cores and job.mask & pool != 0
+        count, weight = job["count"], job["weight"]
+        usable = count > 0 and job["cores"] <= cores and job["mask"] & pool != 0
         before += weight * (small if usable and fit >= count else idle)
-        usable = usable and job.cores <= cores_after
+        usable = usable and job["cores"] <= cores_after
         for i in range(len(devices)):
             fits, rest = fit - whole, small
             if devices[i] != NO_DEVICE:
@@ -212,19 +212,19 @@ def _price(nodes: Any, left: Any, width: int, v: int, shape: Any, tables: Any) -
     """Dure's score and, for a share, its device: the rise of the node's price plus a little for what stays idle."""
     node = nodes[v]
     prices = tables.prices[0]
-    milli = shape.count * shape.share
-    idle = node.total_left - milli
-    cost = _shortage(prices, node.cores_free - shape.cores, idle)
-    cost -= _shortage(prices, node.cores_free, node.total_left)
-    cost += tables.scarcity[node.pool % 62] * milli / WHOLE
-    cost += prices.idle * idle / (WHOLE * max(node.devices, 1))
-    if shape.share == WHOLE or shape.count == 0:
+    milli = shape["count"] * shape["share"]
+    idle = node["total_left"] - milli
+    cost = _shortage(prices, node["cores_free"] - shape["cores"], idle)
+    cost -= _shortage(prices, node["cores_free"], node["total_left"])
+    cost += tables.scarcity[node["pool"] % 62] * milli / WHOLE
+    cost += prices["idle"] * idle / (WHOLE * max(node["devices"], 1))
+    if shape["share"] == WHOLE or shape["count"] == 0:
         return cost, NO_DEVICE
     best, device = np.inf, NO_DEVICE
-    for d in range(node.devices):
+    for d in range(node["devices"]):
         room = left[v * width + d]
-        if room >= shape.share:
-            rise = tables.waste[room - shape.share] - tables.waste[room]
+        if room >= shape["share"]:
+            rise = tables.waste[room - shape["share"]] - tables.waste[room]
             if rise < best:
                 best, device = rise, d
     return cost + best, device
@@ -233,7 +233,7 @@ def _price(nodes: Any, left: Any, width: int, v: int, shape: Any, tables: Any) -
 @kernel
 def _shortage(prices: Any, cores: int, milli: int) -> float:
     """Price of the idle accelerators of a node for which no cores are left in the proportion that the mix asks."""
-    return float(prices.shortage * max(milli / WHOLE - cores / prices.cores_per_device, 0.0))
+    return float(prices["shortage"] * max(milli / WHOLE - cores / prices["cores_per_device"], 0.0))
 
 
 @kernel

@@ -50,6 +50,10 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
 
     Raises InputError where project terms contradict each other or a budget would overflow.
     """
+    if policy.preempt and policy.backfill in (Backfill.EASY, Backfill.CONSERVATIVE):
+        raise InputError(
+            "preemption goes with backfill none or greedy", field="policy", value=policy.name, accepted="no_preempt"
+        )
     flags = _flags(workload, policy, conditions)
     found = demand(fleet, workload, policy, conditions.removed_pools)
     classes, job_class, never = _classes(workload, policy, conditions, found, flags)
@@ -124,7 +128,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         fleet_events=conditions.node_events,
         cache=np.zeros((len(found.shapes), len(nodes)) if flags.cached else (0, 0), np.float64),
         cache_version=np.full((len(found.shapes), len(nodes)) if flags.cached else (0, 0), -1, np.int32),
-        **prices.tables(policy.placement, fleet, nodes, found)._asdict(),
+        **prices.tables(policy.placement, fleet, nodes, found, _leaving(workload))._asdict(),
         table=TABLE,
         events=np.empty(3 * jobs + 8 + extra, EVENT_DTYPE),
         placements=np.empty(parts + 8 + extra, PLACEMENT_DTYPE),
@@ -139,6 +143,11 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     _set_policy(state, fleet, workload, policy, conditions, flags, seed, width)
     _open(state, conditions)
     return state
+
+
+def _leaving(workload: Workload) -> float:
+    """Part of the jobs whose time limit is shorter than the time over which jobs are submitted."""
+    return float((workload.limit_s < np.ptp(workload.submit_s)).mean()) if len(workload) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +363,7 @@ def _set_policy(
     p[layout.P_PERIOD], p[layout.P_HALF_LIFE] = policy.weights.period_s, policy.weights.half_life_s
     p[layout.P_MAX_AGE], p[layout.P_HORIZON] = policy.weights.max_age_s, conditions.horizon_s
     p[layout.P_LEVELS], p[layout.P_LIMITS], p[layout.P_REQUEUES] = flags.levels, flags.limits, flags.requeues
-    p[layout.P_SCORED] = flags.scored
+    p[layout.P_SCORED], p[layout.P_CHARGES] = flags.scored, flags.by_project
     if len(workload):
         p[layout.P_CLASS_LOW], p[layout.P_CLASS_HIGH] = workload.priority.min(), workload.priority.max()
     g[layout.G_HEAD] = -1

@@ -128,6 +128,7 @@ def generate(
     rng = np.random.default_rng(seed)
     edges, expected, mix = _blocks(params, params.days if days is None else days, rng)
     total = round(float(expected.sum())) if jobs is None else jobs
+    _require(total == 0 or expected.sum() > 0, "jobs", total, "no jobs: the rate is 0 all through these days")
     counts = apportion(expected, total, rng)
     submit = _submit_times(params.arrivals, edges, counts, rng)
     label, run = _labels(params.classes, np.repeat(mix, counts), rng)
@@ -137,7 +138,7 @@ def generate(
     return Workload.from_columns(
         columns,
         projects=params.projects,
-        accepts=(ANY, *(c.accept for c in params.classes)),
+        accepts=_accepts(params),
         source=f"{params.name}, seed {seed}",
         start_utc_s=params.start_utc_s,
     )
@@ -237,12 +238,17 @@ def _columns(params: GeneratorParams, label: Ints, run: Ints, rng: np.random.Gen
     """All columns but the submit times; `earliest_s` still counts from the submit time."""
     columns = {c.name: np.zeros(len(label), dtype=np.int64) for c in COLUMNS}
     zipf = tuple(1.0 / (i + 1) for i in range(len(params.projects)))
+    accepts = _accepts(params)
     for number, c in enumerate(params.classes):
         rows = np.flatnonzero(label == number)
         for name, values in _draw(c, zipf, run[rows], rng).items():
             columns[name][rows] = values
-        columns["accept"][rows] = number + 1
+        columns["accept"][rows] = accepts.index(c.accept)
     return columns
+
+
+def _accepts(params: GeneratorParams) -> tuple[Accept, ...]:
+    return tuple(dict.fromkeys((ANY, *(c.accept for c in params.classes))))
 
 
 def _draw(c: JobClass, zipf: tuple[float, ...], run: Ints, rng: np.random.Generator) -> dict[str, Ints | int]:
