@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# The same examples in every run, so that a red run is a change's fault; `DURE_RANDOM=1` looks at new ones.
+settings.register_profile("same", derandomize=not os.environ.get("DURE_RANDOM"))
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -127,9 +127,9 @@ def _lines(label: str) -> Callable[[float], None]:
 
 
 @contextmanager
-def noted_if_slow(text: str) -> Iterator[None]:
+def noted_if_slow(text: str, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Say `text` if the block lasts."""
-    timer = Timer(PATIENCE_S, note, [text])
+    timer = Timer(patience_s, note, [text])
     timer.daemon = True
     timer.start()
     try:

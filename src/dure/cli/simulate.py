@@ -38,6 +38,8 @@ Log = Annotated[
 Language = Annotated[Literal["en", "ko"], typer.Option("--language", help="Language of the report and the tables.")]
 Check = Annotated[bool, typer.Option("--check", help="Check every invariant of every run.")]
 
+_LOADED_S = 4.0  # by then compiled code is loaded, so it is being compiled
+
 
 def simulate(
     fleet: Fleet,
@@ -72,7 +74,7 @@ def simulate(
         workload_of = workload_maker(workload, Reading(fmt, skip_bad, throughputs, processors, jobs))
         for line in workload_of(seed).notes:
             note(line)
-    with noted_if_slow("compiling the scheduler, once on this machine (up to 30 s) ..."):
+    with noted_if_slow("compiling the scheduler, once on this machine (up to 30 s) ...", _LOADED_S):
         twin.compile_kernels()
     with _stop_asked() as asked:
         done = twin.experiment(

@@ -21,6 +21,7 @@ from dure.kernels.layout import (
     P_CLASS_HIGH,
     P_CLASS_LOW,
     P_LEAST,
+    P_LIMITS,
     P_MAX_AGE,
     P_ORDER,
     P_REQUEUES,
@@ -222,7 +223,8 @@ def enqueue(st, job):
     held = st.order_at[c] < 0
     if position < cls["head"] or held:
         set_head(st, c, bits.following(st.words, cls["words"], cls["size"], 0))
-    if held or st.p[P_LEAST] != 0:
+    # what found no room for one job of the shape finds none for another; a booking or a budget may let a shorter one pass
+    if held or st.p[P_LIMITS] != 0 or st.shapes[cls["shape"]]["booked"] != 0:
         mark_ready(st, cls["shape"])
 
 

@@ -151,7 +151,7 @@ def _fragmentation(nodes: Any, left: Any, width: int, v: int, shape: Any, tables
     tries = 0
     for d in range(nodes[v]["devices"]):
         room = left[v * width + d]
-        if room >= shape["share"] and not (left[v * width : v * width + d] == room).any():  # an equal one could only tie
+        if room >= shape["share"] and not (left[v * width : v * width + d] == room).any():  # an equal one would tie
             devices[tries] = d
             tries += 1
     after = np.zeros(tries)

@@ -34,70 +34,69 @@ def fair_tree(parent, shares, usage, leaf):
     """
     count = len(parent)
     leaves = 0
-    value = np.zeros(count)
+    value, order = np.zeros(count), np.empty(count, np.int64)
+    all_shares, all_usage = np.zeros(count + 1), np.zeros(count + 1)  # by parent; -1 is the last
     for i in range(count):
         leaves += leaf[i]
-        all_shares, all_usage = 0.0, 0.0
-        for k in range(count):
-            if parent[k] == parent[i]:
-                all_shares += shares[k]
-                all_usage += usage[k]
-        value[i] = level_fair_share(shares[i], all_shares, usage[i], all_usage)
-    fair = np.zeros(count)
-    stack = np.empty(count + 1, np.int64)  # rows of the open groups; the group on top is taken apart first
-    sizes, tied = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
-    equal = np.empty(count, np.int64)
-    used = 0
+        all_shares[parent[i]] += shares[i]
+        all_usage[parent[i]] += usage[i]
     for i in range(count):
-        if parent[i] < 0:
-            stack[used] = i
-            used += 1
-    sizes[0] = used
+        order[i] = i
+        value[i] = level_fair_share(shares[i], all_shares[parent[i]], usage[i], all_usage[parent[i]])
+    _sort_down(order, value)
+    fair = np.zeros(count)
+    stack = np.empty(count + 1, np.int64)  # rows of the open groups, best first; the group on top is taken apart first
+    first, last = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    tied, in_set = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    for i in range(count):
+        if parent[order[i]] < 0:
+            stack[last[0]] = order[i]
+            last[0] += 1
     top, rank, ranked = 1, leaves, 0
     while top > 0:
-        size = sizes[top - 1]
-        if size == 0:
+        begin, same = first[top - 1], tied[top - 1]
+        if begin == last[top - 1]:
             top -= 1
             continue
-        found, used = _take_equal(stack, used - size, used, value, equal)
-        sizes[top - 1] -= found
-        same = tied[top - 1]
-        tied[top - 1] = 0
-        for k in range(found):
-            if leaf[equal[k]] != 0:
+        end, inner = begin, 0
+        while end < last[top - 1] and value[stack[end]] == value[stack[begin]]:
+            row = stack[end]
+            if leaf[row] != 0:
                 rank = rank if same != 0 else leaves - ranked
-                fair[equal[k]] = rank / leaves
+                fair[row] = rank / leaves
                 ranked += 1
                 same = 1
-        children = 0
-        for i in range(count):
-            for k in range(found):
-                if parent[i] == equal[k]:
-                    stack[used] = i
-                    used += 1
-                    children += 1
-        if children > 0:
-            sizes[top], tied[top] = children, same
+            else:
+                in_set[row] = 1
+                inner += 1
+            end += 1
+        first[top - 1], tied[top - 1] = end, 0
+        if inner > 0:  # their children, merged, come before the rest of this group
+            first[top] = last[top] = last[top - 1]
+            for i in range(count):
+                if parent[order[i]] >= 0 and in_set[parent[order[i]]] == 1:
+                    stack[last[top]] = order[i]
+                    last[top] += 1
+            for k in range(begin, end):
+                in_set[stack[k]] = 0
+            tied[top] = same
             top += 1
     return fair
 
 
 @kernel
-def _take_equal(stack, base, used, value, equal):
-    """Take the rows with the highest value out of `stack[base:used]`: (how many, what is used now)."""
-    best = value[stack[base]]
-    for k in range(base, used):
-        best = max(best, value[stack[k]])
-    found, kept = 0, base
-    for k in range(base, used):
-        row = stack[k]
-        if value[row] == best:
-            equal[found] = row
-            found += 1
-        else:
-            stack[kept] = row
-            kept += 1
-    return found, kept
+def _sort_down(order, value):
+    """Sort row numbers by descending value (Shell's sort: short to compile, and there are few rows)."""
+    gap = len(order) // 2
+    while gap > 0:
+        for i in range(gap, len(order)):
+            row = order[i]
+            k = i
+            while k >= gap and value[order[k - gap]] < value[row]:
+                order[k] = order[k - gap]
+                k -= gap
+            order[k] = row
+        gap //= 2
 
 
 @kernel
