@@ -672,7 +672,9 @@ class Naive:
             return self.standing(self.jobs[attempt.job], attempt), -attempt.start, -attempt.job
 
         lower = [a for a in self.running if any(n == node for n, _, _ in a.places)]
-        lower = [a for a in lower if self.standing(self.jobs[a.job], a) < self.standing(job) and not self.jobs[a.job].lease]
+        lower = [
+            a for a in lower if self.standing(self.jobs[a.job], a) < self.standing(job) and not self.jobs[a.job].lease
+        ]
         lower.sort(key=unlucky)
         for count in range(len(lower) + 1):
             gone = lower[:count]

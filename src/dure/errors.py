@@ -1,11 +1,11 @@
 """The one exception tree. A refusal is a value (`vocabulary.Refusal`); an exception is bad input or a bug.
 
-    DureError                     anything Dure raises on purpose; the CLI prints it and exits 2
-    +-- InputError                a file or argument is wrong: names where, what it was and what is accepted
-    |   +-- InputErrors           several InputErrors found in one reading, reported together
-    +-- UnknownName               a policy, model, site or column that does not exist; lists what does
-    +-- MissingTool               an optional library or program is absent; names the package to install
-    +-- InvariantBroken           a run broke one of its invariants: a bug in Dure, with seed and place
+DureError                     anything Dure raises on purpose; the CLI prints it and exits 2
++-- InputError                a file or argument is wrong: names where, what it was and what is accepted
+|   +-- InputErrors           several InputErrors found in one reading, reported together
++-- UnknownName               a policy, model, site or column that does not exist; lists what does
++-- MissingTool               an optional library or program is absent; names the package to install
++-- InvariantBroken           a run broke one of its invariants: a bug in Dure, with seed and place
 """
 
 from collections.abc import Iterable, Sequence

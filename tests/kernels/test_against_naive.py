@@ -88,12 +88,6 @@ def test_one_feature_at_a_time(feature: str) -> None:
 
 
 @settings(max_examples=40 * EXAMPLES, **SLOW_TWIN)
-@given(worlds(), policies(), SEEDS)
-def test_waiting_jobs_are_told_the_same_reasons(world: World, policy: Policy, seed: int) -> None:
-    agree(world, policy, seed, view=lambda log: log)
-
-
-@settings(max_examples=40 * EXAMPLES, **SLOW_TWIN)
 @given(worlds(), policies(placements=list(Placement)[: Placement.CUSTOM]), SEEDS)
 def test_any_policy_keeps_the_invariants(world: World, policy: Policy, seed: int) -> None:
     log = run(world.fleet, world.workload, policy, world.scenario, seed)

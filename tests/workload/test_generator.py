@@ -161,9 +161,7 @@ def test_batches_share_a_project_and_are_alike() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    weights=st.lists(st.floats(0, 1e6), max_size=20), total=st.integers(0, 10_000), seed=st.integers(0, 100)
-)
+@given(weights=st.lists(st.floats(0, 1e6), max_size=20), total=st.integers(0, 10_000), seed=st.integers(0, 100))
 def test_apportioned_numbers_add_up_and_are_near(weights: list[float], total: int, seed: int) -> None:
     shares = np.array(weights)
     found = apportion(shares, total, np.random.default_rng(seed))

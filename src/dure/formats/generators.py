@@ -65,9 +65,11 @@ def _lines(entity: Any, keys: Mapping[str, Key]) -> list[str]:
         value = getattr(entity, key.field)
         if key.required or value != key.neutral:
             text = _write(key.field, value)
-            lines += textwrap.wrap(f"{name} = {text}", 118, subsequent_indent="  ", break_long_words=False) if (
-                text.startswith("[") and '"' not in text
-            ) else [f"{name} = {text}"]
+            lines += (
+                textwrap.wrap(f"{name} = {text}", 118, subsequent_indent="  ", break_long_words=False)
+                if (text.startswith("[") and '"' not in text)
+                else [f"{name} = {text}"]
+            )
     return lines
 
 

@@ -253,7 +253,8 @@ def _elapsed(table: Table) -> NDArray[np.int64]:
         table.require("ElapsedRaw")
     begin, end = (table.times(n, _SACCT_TIME, "a time as 2026-01-31T12:00:00") for n in ("Start", "End"))
     table.mark(table.faults.good(table.lines) & (end < begin), "End", "negative duration", "not before Start")
-    return np.maximum(end - begin, 0)
+    elapsed: NDArray[np.int64] = np.maximum(end - begin, 0)
+    return elapsed
 
 
 def _slurm_limit(text: str) -> int:

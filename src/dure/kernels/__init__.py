@@ -22,5 +22,5 @@ def _cache_folder() -> str:
     return os.path.join(home, "dure", f"kernels-{numba.__version__}-{digest.hexdigest()[:12]}")
 
 
-numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = _cache_folder()
 numba.config.LOOP_VECTORIZE = 0  # nothing here is a long arithmetic loop, and it takes a fifth of the compilation

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dure.kernels.jit import kernel
-
 from dure.kernels import heaps
 from dure.kernels.bookings import unbook
 from dure.kernels.codes import (
@@ -16,6 +14,7 @@ from dure.kernels.codes import (
     ORDER_LEAST_ATTAINED,
     R_NONE,
 )
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     FAR,
     G_FREED_SITE,
@@ -241,5 +240,3 @@ def end(st, slot_index):
     """End the attempt at the top of the heap in its own time."""
     job = st.slots[slot_index]["job"]
     stop(st, slot_index, E_COMPLETE if st.duration[job] <= st.limit[job] else E_TIME_OUT)
-
-

@@ -8,8 +8,8 @@ the members under each word, so that the next member with a limit short enough i
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
+from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR
 
 # de Bruijn: (x & -x) * 0x077CB531 puts a different 5-bit number on top for each single bit x

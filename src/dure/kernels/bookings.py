@@ -7,8 +7,6 @@ devices wholly free, cores, memory. Room only shrinks where a booking starts, so
 from __future__ import annotations
 
 from dure.kernels.jit import kernel
-
-from dure.kernels.bits import lowest_device
 from dure.kernels.layout import FAR, G_BOOK_FREE, G_BOOKED, G_RETRY
 from dure.kernels.nodes import count_devices
 
@@ -38,9 +36,7 @@ def holds(st, v, devices, mask, cores, memory, owner, at):
             cores += chunk["cores"]
             memory += chunk["memory"]
         c = chunk["next"]
-    return (
-        devices + count_devices(busy) <= node["devices"] and cores <= node["cores"] and memory <= node["memory"]
-    )
+    return devices + count_devices(busy) <= node["devices"] and cores <= node["cores"] and memory <= node["memory"]
 
 
 @kernel

@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from dure.kernels.jit import kernel
-
 from dure.kernels import bits, heaps
 from dure.kernels.attempts import note_fresh, start, wait_again
 from dure.kernels.bookings import unbook
@@ -28,6 +26,7 @@ from dure.kernels.codes import (
     R_ROOM,
     S_WAITING,
 )
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     FAR,
     G_AGAIN,
@@ -53,8 +52,8 @@ from dure.kernels.layout import (
     P_PREEMPT,
 )
 from dure.kernels.place import find_place
-from dure.kernels.promises import book_earliest, may_gain
 from dure.kernels.preemption import make_room
+from dure.kernels.promises import book_earliest, may_gain
 from dure.kernels.queues import hold, key_of, limit_left, mark_ready, set_head, wall
 
 MANY_DIRTY = 16  # past so many changed nodes, trying every shape is cheaper than asking which could gain
@@ -222,9 +221,7 @@ def _affordable_after(st, c, position):
         if entry["charge"] == 0:
             return bits.following(st.words, cls["words"], cls["size"], position)
         cap = max(cap, max(budget, 0) // entry["charge"] * entry["speed"] // 1000)
-    return bits.following_within(
-        st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position, cap
-    )
+    return bits.following_within(st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position, cap)
 
 
 @kernel
@@ -323,9 +320,7 @@ def _push_candidate(st, c, position):
     cls = st.classes[c]
     cls["cursor"] = position
     job = st.job_at[cls["base"] + position]
-    st.g[G_CANDIDATES] = heaps.push(
-        st.candidates, st.ends_at[:0], st.g[G_CANDIDATES], key_of(st, c, job), job, c
-    )
+    st.g[G_CANDIDATES] = heaps.push(st.candidates, st.ends_at[:0], st.g[G_CANDIDATES], key_of(st, c, job), job, c)
 
 
 @kernel

@@ -63,9 +63,7 @@ def remove(heap, at, count, i):
     if i < count:
         key, tie, item = heap[count]["key"], heap[count]["tie"], heap[count]["item"]
         parent = (i - 1) >> 1
-        if i > 0 and (
-            key < heap[parent]["key"] or (key == heap[parent]["key"] and tie < heap[parent]["tie"])
-        ):
+        if i > 0 and (key < heap[parent]["key"] or (key == heap[parent]["key"] and tie < heap[parent]["tie"])):
             _up(heap, at, i, key, tie, item)
         else:
             _down(heap, at, count, i, key, tie, item)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 from numba import njit
-from numba.core.types import unliteral
+from numba.core.types import unliteral  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -106,23 +106,25 @@ ENTRY = _dtype(
     power=_i8,  # microwatts over idle
 )
 
-CLASS = _dtype(  # jobs that the policy tells apart by order alone: shape x (project, priority, level) as far as it looks
-    shape=_i8,
-    project=_i8,
-    priority=_i8,
-    level=_i8,
-    base=_i8,  # first of its positions; a job's position never changes
-    size=_i8,
-    words=_i8,  # offset of its waiting bitmap (and of its least limits)
-    waiting=_i8,
-    head=_i8,  # position of the first job that counts (jobs it cannot pay for are passed over); -1: none
-    key=_f8,  # order of the head: lower first, then `tie`
-    tie=_i8,
-    next=_i8,  # among the live classes of its shape
-    prev=_i8,
-    reason=_i8,  # vocabulary.Refusal last met
-    cursor=_i8,  # position tried next in this pass
-    cap=_i8,  # least time limit that a booking refused in this pass: longer ones would be refused too
+CLASS = (
+    _dtype(  # jobs that the policy tells apart by order alone: shape x (project, priority, level) as far as it looks
+        shape=_i8,
+        project=_i8,
+        priority=_i8,
+        level=_i8,
+        base=_i8,  # first of its positions; a job's position never changes
+        size=_i8,
+        words=_i8,  # offset of its waiting bitmap (and of its least limits)
+        waiting=_i8,
+        head=_i8,  # position of the first job that counts (jobs it cannot pay for are passed over); -1: none
+        key=_f8,  # order of the head: lower first, then `tie`
+        tie=_i8,
+        next=_i8,  # among the live classes of its shape
+        prev=_i8,
+        reason=_i8,  # vocabulary.Refusal last met
+        cursor=_i8,  # position tried next in this pass
+        cap=_i8,  # least time limit that a booking refused in this pass: longer ones would be refused too
+    )
 )
 
 SLOT = _dtype(  # one running attempt

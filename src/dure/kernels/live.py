@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from dure.kernels.attempts import record, start, stop, wait_again
-from dure.kernels.codes import E_CANCEL, E_REFUSE, E_START, E_SUBMIT, FAIL, ORDER_MULTIFACTOR, R_NONE, S_RUNNING, S_WAITING
+from dure.kernels.codes import (
+    E_CANCEL,
+    E_REFUSE,
+    E_START,
+    E_SUBMIT,
+    FAIL,
+    ORDER_MULTIFACTOR,
+    R_NONE,
+    S_RUNNING,
+    S_WAITING,
+)
 from dure.kernels.decide import explain
 from dure.kernels.jit import kernel
 from dure.kernels.layout import G_HEAP, G_NOW, G_PARTS, P_ORDER

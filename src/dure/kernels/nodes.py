@@ -6,10 +6,9 @@ two. Level 0 holds nodes with part of a device left, level `devices + 1` those w
 
 from __future__ import annotations
 
-from dure.kernels.jit import kernel
-
 from dure.kernels.bits import insert, lowest_device, remove
 from dure.kernels.codes import PLACE_CLUSTERING
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     FAR,
     G_CHUNK_FREE,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
 from dure.kernels.bits import length
+from dure.kernels.jit import kernel
 
 _length = kernel(length)
 

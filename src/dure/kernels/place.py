@@ -6,7 +6,6 @@ The result lies in `State.tentative`: a row (node, device mask) for each part, t
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
 from dure.kernels.bits import following
 from dure.kernels.bookings import room_until
@@ -23,6 +22,7 @@ from dure.kernels.codes import (
     R_RESERVED,
     R_ROOM,
 )
+from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_DOWN, G_NOW, G_PARTS, G_SCORE, P_PLACEMENT, P_SCORED, P_SEED, P_WIDTH, WHOLE
 from dure.kernels.nodes import lowest_free, tightest_device
 from dure.kernels.queues import limit_left, wall
@@ -43,9 +43,7 @@ def _mask_for(st, s, v, count, share):
             return 1 << _random_device(st, v, share)
         if st.p[P_SCORED] != 0:
             tables = Tables(st.typical, st.waste, st.scarcity, st.prices, st.most)
-            return 1 << choose_device(
-                st.p[P_PLACEMENT], st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], tables
-            )
+            return 1 << choose_device(st.p[P_PLACEMENT], st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], tables)
         return 1 << tightest_device(st.nodes, st.left, st.p[P_WIDTH], v, share)
     return lowest_free(st.nodes[v], count)
 
@@ -53,8 +51,8 @@ def _mask_for(st, s, v, count, share):
 @kernel
 def _fits(st, v, share, cores, memory):
     node = st.nodes[v]
-    return node["cores_free"] >= cores and node["memory_free"] >= memory and (
-        share == WHOLE or node["max_left"] >= share
+    return (
+        node["cores_free"] >= cores and node["memory_free"] >= memory and (share == WHOLE or node["max_left"] >= share)
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
 from dure.kernels.attempts import level_of, stop
-from dure.kernels.codes import E_PREEMPT, ORDER_LEAST_ATTAINED
 from dure.kernels.bookings import room_until
+from dure.kernels.codes import E_PREEMPT, ORDER_LEAST_ATTAINED
+from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_NOW, G_PARTS, P_ORDER, P_WIDTH, WHOLE
 from dure.kernels.nodes import lowest_free, tightest_device
 from dure.kernels.queues import limit_left, wall

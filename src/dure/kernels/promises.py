@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
 from dure.kernels import heaps
 from dure.kernels.bookings import book, earliest_on
 from dure.kernels.codes import BACKFILL_CONSERVATIVE
+from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_DIRTY, G_NOW, G_PARTS, G_WAKES, P_BACKFILL
 from dure.kernels.queues import limit_left, wall
 
@@ -31,9 +31,7 @@ def _earliest_single(st, s, e, job, start, worst):
     best, node = worst, -1
     for i in range(pool["first"], pool["first"] + pool["nodes"]):
         v = st.pool_nodes[i]
-        at = earliest_on(
-            st, v, shape["count"], shape["cores"], shape["memory"], job, start, length, best
-        )
+        at = earliest_on(st, v, shape["count"], shape["cores"], shape["memory"], job, start, length, best)
         if at < best:
             best, node = at, v
             if best == start:

@@ -6,11 +6,19 @@ classes with equal demands, so what does not fit for one of them fits for none.
 
 from __future__ import annotations
 
-from dure.kernels.jit import kernel
-
 from dure.kernels import bits, heaps
-from dure.kernels.codes import ORDER_CUSTOM, ORDER_LARGEST, ORDER_LEAST_ATTAINED, ORDER_MULTIFACTOR, ORDER_ORACLE
-from dure.kernels.codes import ORDER_PRIORITY, ORDER_SHORTEST, R_BUDGET, R_LIMIT
+from dure.kernels.codes import (
+    ORDER_CUSTOM,
+    ORDER_LARGEST,
+    ORDER_LEAST_ATTAINED,
+    ORDER_MULTIFACTOR,
+    ORDER_ORACLE,
+    ORDER_PRIORITY,
+    ORDER_SHORTEST,
+    R_BUDGET,
+    R_LIMIT,
+)
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     G_FLEET_MILLI,
     G_LIVE,
@@ -236,9 +244,7 @@ def dequeue(st, job):
     position = st.position[job]
     bits.remove(st.words, cls["words"], cls["size"], position)
     if st.p[P_LEAST] != 0:
-        bits.raise_least(
-            st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position
-        )
+        bits.raise_least(st.words, st.least, st.limit_at, cls["base"], cls["words"], cls["size"], position)
     cls["waiting"] -= 1
     st.g[G_WAITING] -= 1
     if cls["waiting"] == 0:

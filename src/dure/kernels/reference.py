@@ -131,7 +131,7 @@ def _call_score(typingctx: Any, address: Any, arguments: Any) -> Any:
     return signature, codegen
 
 
-def _call_python_score(address: int, arguments: tuple[int, ...]) -> float:
+def _call_python_score(address: int, arguments: Any) -> float:
     return float(_python_scores[int(address)](*arguments))
 
 

@@ -6,7 +6,6 @@ The loop returns after `steps` moments so that the caller can show progress or s
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
 from dure.kernels import heaps
 from dure.kernels.attempts import end, note_fresh, record, stop, wait_again
@@ -30,6 +29,7 @@ from dure.kernels.codes import (
     S_WAITING,
 )
 from dure.kernels.decide import explain, run_pass
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     FAR,
     G_AGAIN,
@@ -133,9 +133,7 @@ def arrivals(st, at):
         if c < 0:
             record(st, job, E_REFUSE, np.int64(st.never[job]), -1)
         elif st.shapes[st.classes[c]["shape"]]["lease"] == 0 and st.earliest[job] > at:
-            st.g[G_WAKES] = heaps.push(
-                st.wakes, st.ends_at[:0], st.g[G_WAKES], float(st.earliest[job]), job, job
-            )
+            st.g[G_WAKES] = heaps.push(st.wakes, st.ends_at[:0], st.g[G_WAKES], float(st.earliest[job]), job, job)
         else:
             wait_again(st, job)
 
@@ -285,4 +283,3 @@ def expire(st, at):
             record(st, job, E_EXPIRE, reasons[job], -1)
         elif st.state[job] == S_RUNNING:
             stop(st, slot_of[job], E_EXPIRE)
-

@@ -169,9 +169,7 @@ def _sigmoid(milli: float) -> float:
 
 
 @kernel
-def fragments(
-    nodes: Any, left: Any, width: int, v: int, shape: Any, devices: Any, after: Any, tables: Any
-) -> float:
+def fragments(nodes: Any, left: Any, width: int, v: int, shape: Any, devices: Any, after: Any, tables: Any) -> float:
     """Expected milli of idle accelerator on node `v` that a typical job cannot use.
 
     Into `after` go those left once the job is there: for a share, on each of `devices`; else `devices` is [NO_DEVICE].

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dure.kernels.jit import kernel
 
+from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     G_LIVE,
     G_NOW,
@@ -141,5 +141,3 @@ def _reorder(st):
             if st.order_at[c] >= 0:
                 set_head(st, c, st.classes[c]["head"])
             c = st.classes[c]["next"]
-
-

@@ -1,10 +1,10 @@
 """A user's own parts of a policy: a small `@njit` function for the order, or for the cost of a node.
 
-    @njit
-    def widest_first(submit_s, limit_s, accelerators, priority, project): return -float(accelerators)
+@njit
+def widest_first(submit_s, limit_s, accelerators, priority, project): return -float(accelerators)
 
-    @njit
-    def fullest(devices, free, cores_free, memory_free, count, share, cores, memory, node): return float(free)
+@njit
+def fullest(devices, free, cores_free, memory_free, count, share, cores, memory, node): return float(free)
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ def _eligible(
         return [], Refusal.NEVER_FITS if modelled else Refusal.NO_SUCH_MODEL
     fitting.sort()
     groups = {cost: g for g, cost in enumerate(sorted({f[0] for f in fitting}))}
-    return [(i, speed, groups[cost], whole, rest, charge, power) for cost, i, speed, whole, rest, charge, power in fitting], 0
+    return [
+        (i, speed, groups[cost], whole, rest, charge, power) for cost, i, speed, whole, rest, charge, power in fitting
+    ], 0
 
 
 def _admits(fleet: Fleet, pool: Pool, speeds: dict[str, int], count: int, training: bool) -> bool:
@@ -126,9 +128,12 @@ def _parts_on(fleet: Fleet, workload: Workload, row: int, pool: Pool) -> tuple[i
     if workload.kind[row] == JobKind.LEASE:
         nodes = -(-count // devices) if devices else 0
         return (nodes, 0) if 0 < nodes <= pool.nodes else None
-    cores, memory = -(-int(workload.cores_milli[row]) // max(count, 1)), -(-int(workload.memory_mib[row]) // max(count, 1))
+    cores, memory = (
+        -(-int(workload.cores_milli[row]) // max(count, 1)),
+        -(-int(workload.memory_mib[row]) // max(count, 1)),
+    )
     part = min(count, devices) if count else 1
-    if count > 0 and devices == 0 or cores * part > pool.cores_milli or memory * part > pool.memory_mib:
+    if (count > 0 and devices == 0) or cores * part > pool.cores_milli or memory * part > pool.memory_mib:
         return None
     if count <= devices:
         return (0, count) if pool.nodes else None
@@ -181,9 +186,7 @@ def class_rows(
     return classes, shape_of[firsts], firsts
 
 
-def never_by_terms(
-    workload: Workload, terms: dict[str, ProjectTerms], found: Demand
-) -> NDArray[np.int8]:
+def never_by_terms(workload: Workload, terms: dict[str, ProjectTerms], found: Demand) -> NDArray[np.int8]:
     """Refusals of jobs that their project's limit or whole budget can never cover (0: none), int8[N]."""
     never = np.zeros(len(workload), np.int8)
     for index, name in enumerate(workload.projects):

@@ -48,7 +48,8 @@ class Conditions:
 def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Conditions, seed: int) -> State:
     """The state of the scheduler before the first event: everything up and empty, nobody submitted.
 
-    Raises InputError where project terms contradict each other or a budget would overflow.
+    Raises InputError where project terms contradict each other, or preemption meets promises.
+    Long because it is one flat list of what each array of the state holds at the start.
     """
     if policy.preempt and policy.backfill in (Backfill.EASY, Backfill.CONSERVATIVE):
         raise InputError(
@@ -61,9 +62,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     classes["project"] = row_of[classes["project"]]
     rows, keys = _static_order(workload, policy)
     shape_class = job_class if flags.levels == 1 else np.where(job_class >= 0, job_class // flags.levels, -1)
-    job_at, position, base, size = packing.place_jobs(
-        shape_class, rows, len(classes) // flags.levels
-    )
+    job_at, position, base, size = packing.place_jobs(shape_class, rows, len(classes) // flags.levels)
     classes["base"], classes["size"] = np.repeat(base, flags.levels), np.repeat(size, flags.levels)
     classes["words"], words = packing.word_offsets(np.ascontiguousarray(classes["size"]))
     by_project = np.argsort(classes["project"], kind="stable")
@@ -220,7 +219,9 @@ def _projects(workload: Workload, conditions: Conditions, flags: _Flags) -> tupl
     terms = {t.name: t for t in conditions.terms}
     parents = {t.parent for t in terms.values() if t.parent}
     if missing := parents - set(terms):
-        raise InputError("parent project is not described", field="parent", value=min(missing), accepted="a project's name")
+        raise InputError(
+            "parent project is not described", field="parent", value=min(missing), accepted="a project's name"
+        )
     if both := parents & set(workload.projects):
         raise InputError("a project with children has jobs of its own", field="project", value=min(both))
     listed = [*terms.values(), *(ProjectTerms(name) for name in workload.projects if name not in terms)]

@@ -134,8 +134,15 @@ POLICIES: dict[str, Policy] = _table(
         backfill=Backfill.GREEDY,
         preempt=True,
     ),
-    Policy("packed", "greedy, placed by Dure's prices of left-over parts", backfill=Backfill.GREEDY, placement=Placement.PRICE),
-    Policy("fgd", "greedy, placed by fragmentation gradient descent", backfill=Backfill.GREEDY, placement=Placement.FGD),
+    Policy(
+        "packed",
+        "greedy, placed by Dure's prices of left-over parts",
+        backfill=Backfill.GREEDY,
+        placement=Placement.PRICE,
+    ),
+    Policy(
+        "fgd", "greedy, placed by fragmentation gradient descent", backfill=Backfill.GREEDY, placement=Placement.FGD
+    ),
 )
 
 

@@ -1,9 +1,9 @@
 """`Snapshot` and `Plan`: what the scheduler sees, and what it answers. The live counterpart of the replay.
 
-    snapshot = Snapshot.of(fleet, workload, policy)        # columns packed once
-    snapshot = advance(snapshot, now, events)              # deltas only
-    plan = schedule(snapshot)                              # decides; changes nothing
-    snapshot = commit(snapshot, plan)                      # what the executor did start
+snapshot = Snapshot.of(fleet, workload, policy)        # columns packed once
+snapshot = advance(snapshot, now, events)              # deltas only
+plan = schedule(snapshot)                              # decides; changes nothing
+snapshot = commit(snapshot, plan)                      # what the executor did start
 """
 
 from __future__ import annotations
@@ -81,8 +81,29 @@ class Snapshot:
 
 def _copy(state: State) -> State:
     """All that a pass may change, copied; the columns it only reads are shared. The log starts anew."""
-    shared = {"submit", "duration", "limit", "save_every", "earliest", "custom", "never", "job_at", "position", "entries"}
-    shared |= {"pool_nodes", "project_classes", "fleet_events", "typical", "waste", "scarcity", "prices", "most", "table"}
+    shared = {
+        "submit",
+        "duration",
+        "limit",
+        "save_every",
+        "earliest",
+        "custom",
+        "never",
+        "job_at",
+        "position",
+        "entries",
+    }
+    shared |= {
+        "pool_nodes",
+        "project_classes",
+        "fleet_events",
+        "typical",
+        "waste",
+        "scarcity",
+        "prices",
+        "most",
+        "table",
+    }
     shared |= {"p", "w", "thresholds", "events", "placements"}
     copied = State(*(a if f in shared else a.copy() for f, a in zip(State._fields, state, strict=True)))
     copied.g[layout.G_ROWS] = copied.g[layout.G_PLACED] = 0

@@ -66,7 +66,9 @@ def _check_names(fleet: Fleet, scenario: Scenario) -> None:
     nodes = len(fleet.node_pool())
     for i, failure in enumerate(scenario.failures, start=1):
         if not 0 <= failure.node < nodes:
-            raise InputError("no such node", field=f"failures[{i}].node", value=failure.node, accepted=f"0 to {nodes - 1}")
+            raise InputError(
+                "no such node", field=f"failures[{i}].node", value=failure.node, accepted=f"0 to {nodes - 1}"
+            )
         if not 0 <= failure.from_s < failure.to_s:
             raise InputError(
                 "a failure must end after it begins", field=f"failures[{i}]", value=(failure.from_s, failure.to_s)

@@ -115,9 +115,7 @@ def _require(good: bool, name: str, value: object, accepted: str) -> None:
         raise InputError("unusable generator parameter", field=name, value=value, accepted=accepted)
 
 
-def generate(
-    params: GeneratorParams, *, seed: int, jobs: int | None = None, days: float | None = None
-) -> Workload:
+def generate(params: GeneratorParams, *, seed: int, jobs: int | None = None, days: float | None = None) -> Workload:
     """A workload drawn from `params`; the same seed gives the same workload.
 
     `days` cuts the length or repeats the series; `jobs` sets the number of jobs (default: that of the parameters over
