@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# The same examples in every run, so that a red run is a change's fault; `DURE_RANDOM=1` looks at new ones.
-settings.register_profile("same", derandomize=not os.environ.get("DURE_RANDOM"))
+# The same examples in every run, so that a red run is a change's fault, and no shrinking, which takes minutes a test;
+# `DURE_RANDOM=1` looks at new ones, and shrinks what fails.
+if os.environ.get("DURE_RANDOM"):
+    settings.register_profile("same", derandomize=False)
+else:
+    settings.register_profile("same", derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("same")
 
 

@@ -222,7 +222,8 @@ class Naive:
         return Shape(whole, Part(rest, WHOLE, rest * cores, rest * memory) if rest else None)
 
     def holders(self, job: Row) -> list[int]:
-        return [p for p in self.eligible(job) if self.shape(job, p) is not None]
+        """Pools that could run it alone: the nodes, and the power with nothing else running."""
+        return [p for p in self.eligible(job) if self.shape(job, p) is not None and self.power_ok(job, p, self.running)]
 
     def held_milli(self, job: Row, pool: int) -> int:
         """Milli-accelerators that it occupies there."""
@@ -607,10 +608,10 @@ class Naive:
         return self.policy.order_function(job.submit_s, job.limit_s, job.accelerators, job.priority, job.project)
 
     def one_pass(self) -> bool:
-        """One pass; true if it preempted anybody, so that another must follow."""
+        """One pass; true if it ended with a job that preempted others, so that another must follow."""
         self.lease_pass()
         queue = sorted((self.key(self.jobs[j]), j) for j in self.waiting if not self.jobs[j].lease)
-        preempted = stopped = headed = False
+        stopped = headed = False
         for _, number in queue:
             job = self.jobs[number]
             if stopped:
@@ -618,7 +619,8 @@ class Naive:
                 continue
             reason, pool, places = self.find(job)
             if self.policy.preempt and reason in (Refusal.NO_ROOM, Refusal.NODES_DOWN) and (place := self.preempt(job)):
-                (pool, places), reason, preempted = place, Refusal.NONE, True
+                self.start(job, *place)
+                return True
             if reason == Refusal.NONE:
                 self.start(job, pool, places)
                 continue
@@ -633,7 +635,7 @@ class Naive:
                 self.book(job)
         if self.policy.backfill == Backfill.EASY:
             self.bookings = {j: b for j, b in self.bookings.items() if self.jobs[j].lease}
-        return preempted
+        return False
 
     def keep_or_book(self, job: Row, lacks_room: bool) -> None:
         booking = self.bookings.get(job.number)

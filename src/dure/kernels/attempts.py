@@ -30,7 +30,6 @@ from dure.kernels.layout import (
     G_RUNNING,
     G_SEQ,
     G_SLOT_FREE,
-    G_STOPPED,
     G_WAITING,
     P_BACKFILL,
     P_BOOKINGS,
@@ -163,11 +162,7 @@ def stop(st, slot_index, event):
             st.projects[project]["budget"] += slot["reserved"] - entry["charge"] * (now - slot["start"])
         if st.projects[project]["waits"] != 0:
             reconsider_project(st, project)
-    if event == E_PREEMPT:  # not tried again in the pass that stopped it
-        _save(st, job, slot, entry, shape)
-        st.stopped[st.g[G_STOPPED]] = job
-        st.g[G_STOPPED] += 1
-    elif event == E_NODE_FAIL:
+    if event == E_PREEMPT or event == E_NODE_FAIL:
         _save(st, job, slot, entry, shape)
         wait_again(st, job)
 

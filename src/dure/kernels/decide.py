@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dure.kernels import bits, heaps
-from dure.kernels.attempts import note_fresh, start, wait_again
+from dure.kernels.attempts import note_fresh, start
 from dure.kernels.bookings import unbook
 from dure.kernels.codes import (
     BACKFILL_CONSERVATIVE,
@@ -44,7 +44,6 @@ from dure.kernels.layout import (
     G_POWER_HELD,
     G_READY,
     G_RETRY,
-    G_STOPPED,
     G_WAITING,
     P_BACKFILL,
     P_LEAST,
@@ -62,6 +61,7 @@ MANY_DIRTY = 16  # past so many changed nodes, trying every shape is cheaper tha
 @kernel
 def run_pass(st):
     """Start what the policy lets start at the current time. Changes `st`; new rows stand in the log."""
+    st.g[G_AGAIN] = 0
     if st.g[G_LEASE_DUE] != 0:
         if st.g[G_HEAD] >= 0:
             _drop_head(st)
@@ -80,10 +80,6 @@ def run_pass(st):
     for i in range(st.g[G_DIRTY]):
         st.is_dirty[st.dirty[i]] = 0
     st.g[G_DIRTY] = 0
-    st.g[G_AGAIN] = st.g[G_STOPPED]
-    for i in range(st.g[G_STOPPED]):
-        wait_again(st, st.stopped[i])
-    st.g[G_STOPPED] = 0
 
 
 @kernel
@@ -190,6 +186,7 @@ def try_job(st, c, job):
     e, reason = find_place(st, job)
     if e < 0 and st.p[P_PREEMPT] != 0 and (reason == R_ROOM or reason == R_DOWN):
         e = make_room(st, job)
+        st.g[G_AGAIN] = e >= 0
     if e >= 0:
         start(st, job, e)
         return R_NONE
@@ -237,7 +234,7 @@ def _pass_over(st, c):
 @kernel
 def start_in_order(st):
     """Start jobs in order up to the first that has to wait for room; returns its class, or -1."""
-    while st.g[G_ORDERED] > 0:
+    while st.g[G_ORDERED] > 0 and st.g[G_AGAIN] == 0:
         c = st.order[0]["item"]
         cls = st.classes[c]
         job = st.job_at[cls["base"] + cls["head"]]
@@ -309,7 +306,7 @@ def _gather_fresh(st):
             st.fresh[kept] = job
             kept += 1
             key = key_of(st, st.job_class[job], job)
-            st.g[G_CANDIDATES] = heaps.push(st.candidates, st.ends_at[:0], st.g[G_CANDIDATES], key, job, -1 - job)
+            st.g[G_CANDIDATES] = heaps.push(st.candidates, st.nowhere, st.g[G_CANDIDATES], key, job, -1 - job)
     st.g[G_FRESH] = kept
 
 
@@ -320,16 +317,16 @@ def _push_candidate(st, c, position):
     cls = st.classes[c]
     cls["cursor"] = position
     job = st.job_at[cls["base"] + position]
-    st.g[G_CANDIDATES] = heaps.push(st.candidates, st.ends_at[:0], st.g[G_CANDIDATES], key_of(st, c, job), job, c)
+    st.g[G_CANDIDATES] = heaps.push(st.candidates, st.nowhere, st.g[G_CANDIDATES], key_of(st, c, job), job, c)
 
 
 @kernel
 def drain(st):
     """Try the candidates in order; what cannot start is left, and under conservative booked."""
     conservative = st.p[P_BACKFILL] == BACKFILL_CONSERVATIVE
-    while st.g[G_CANDIDATES] > 0:
+    while st.g[G_CANDIDATES] > 0 and st.g[G_AGAIN] == 0:
         item = st.candidates[0]["item"]
-        st.g[G_CANDIDATES] = heaps.remove(st.candidates, st.ends_at[:0], st.g[G_CANDIDATES], 0)
+        st.g[G_CANDIDATES] = heaps.remove(st.candidates, st.nowhere, st.g[G_CANDIDATES], 0)
         if item < 0:
             _try_fresh(st, -1 - item)
             continue
@@ -338,6 +335,10 @@ def drain(st):
             continue
         position = cls["cursor"]
         job = st.job_at[cls["base"] + position]
+        if job == st.g[G_HEAD] and cls["reason"] != R_ROOM and cls["reason"] != R_DOWN:
+            shape = st.shapes[cls["shape"]]  # a booking stands in its way, which a shorter job behind it may keep
+            shape["booked"] = 1
+            st.g[G_BOOKED_SHAPES] = 1
         if st.state[job] != S_WAITING or job == st.g[G_HEAD]:
             _push_candidate(st, item, bits.following(st.words, cls["words"], cls["size"], position + 1))
             continue
@@ -360,6 +361,7 @@ def drain(st):
             continue
         if cls["waiting"] > 0:
             _push_candidate(st, item, following)
+    st.g[G_CANDIDATES] = 0
     for i in range(st.g[G_READY]):
         st.shapes[st.ready[i]]["ready"] = 0
     st.g[G_READY] = 0

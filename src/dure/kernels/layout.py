@@ -215,6 +215,7 @@ class State(NamedTuple):
     bookings: NDArray[Any]  # BOOKING
     ends: NDArray[Any]  # HEAPED slots by end, then start
     ends_at: NDArray[Any]  # int64 index of a slot in it
+    nowhere: NDArray[Any]  # int64[0]: for heaps of which no index is kept
     wakes: NDArray[Any]  # HEAPED jobs by the time at which they may be tried: earliest starts, booked times
     dirty: NDArray[Any]  # int64[V] nodes with more room since the last pass
     is_dirty: NDArray[Any]  # int8[V]
@@ -222,7 +223,6 @@ class State(NamedTuple):
     attempt: NDArray[Any]  # int64[N] attempts started; empty unless the placement needs it
     tentative: NDArray[Any]  # int64[V, 2] nodes and device masks of the place being tried
     leases: NDArray[Any]  # int64[N] leases that wait, by row; empty without leases
-    stopped: NDArray[Any]  # int64 jobs stopped for others in this pass
     victims: NDArray[Any]  # int64 scratch of preemption
     fleet_events: NDArray[Any]  # FLEET_EVENT by time
     cache: NDArray[Any]  # float64[H, V] scores; empty unless the placement needs them
@@ -276,12 +276,11 @@ class State(NamedTuple):
     G_BOOKED_SHAPES,  # some live shape waits for a booking alone
     G_RETRY,  # a booking was dropped since the last pass
     G_SCORE,  # address of a user's placement score
-    G_AGAIN,  # attempts were stopped for others in this pass: another must follow
-    G_STOPPED,  # how many; they wait again after the pass
+    G_AGAIN,  # attempts were stopped for a job: the pass ended there, and another follows at the same time
     G_LEASES,  # leases that wait
     G_LEASE_DUE,  # some lease has no booking, or its time has come
     G_POWER_HELD,  # some class is held back for power
-) = range(37)
+) = range(36)
 G_SIZE: Final = 40
 
 # The policy in State.p

@@ -27,7 +27,7 @@ from dure.kernels.layout import FAR, G_DOWN, G_NOW, G_PARTS, G_SCORE, P_PLACEMEN
 from dure.kernels.nodes import lowest_free, tightest_device
 from dure.kernels.queues import limit_left, wall
 from dure.kernels.reference import call_score
-from dure.kernels.scores import Tables, choose_device, score
+from dure.kernels.scores import choose_device, score
 
 NO_COST = 1e300
 SEVERAL = -2  # in place of a node: a gang on several
@@ -42,8 +42,7 @@ def _mask_for(st, s, v, count, share):
         if st.p[P_PLACEMENT] == PLACE_RANDOM:
             return 1 << _random_device(st, v, share)
         if st.p[P_SCORED] != 0:
-            tables = Tables(st.typical, st.waste, st.scarcity, st.prices, st.most)
-            return 1 << choose_device(st.p[P_PLACEMENT], st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], tables)
+            return 1 << choose_device(st.p[P_PLACEMENT], st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], st)
         return 1 << tightest_device(st.nodes, st.left, st.p[P_WIDTH], v, share)
     return lowest_free(st.nodes[v], count)
 
@@ -169,8 +168,7 @@ def _cost(st, s, v, placement, job):
         )
         cost = call_score(st.g[G_SCORE], given)
     else:
-        tables = Tables(st.typical, st.waste, st.scarcity, st.prices, st.most)
-        cost = score(placement, st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], tables)
+        cost = score(placement, st.nodes, st.left, st.p[P_WIDTH], v, st.shapes[s], st)
     st.cache[s, v] = cost
     st.cache_version[s, v] = st.nodes[v]["version"]
     return cost

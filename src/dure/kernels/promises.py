@@ -157,7 +157,7 @@ def book_earliest(st, job, start):
         _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool may have written over them
         _book_parts(st, s, job, best, end)
     if best > st.g[G_NOW] and (st.p[P_BACKFILL] == BACKFILL_CONSERVATIVE or shape["lease"] != 0):
-        st.g[G_WAKES] = heaps.push(st.wakes, st.ends_at[:0], st.g[G_WAKES], float(best), job, job)
+        st.g[G_WAKES] = heaps.push(st.wakes, st.nowhere, st.g[G_WAKES], float(best), job, job)
 
 
 @kernel

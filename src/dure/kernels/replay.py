@@ -63,7 +63,7 @@ def next_time(st):
         return st.g[G_NOW]
     at = FAR
     while st.g[G_WAKES] > 0 and not _wake_holds(st):
-        st.g[G_WAKES] = heaps.remove(st.wakes, st.ends_at[:0], st.g[G_WAKES], 0)
+        st.g[G_WAKES] = heaps.remove(st.wakes, st.nowhere, st.g[G_WAKES], 0)
     if st.g[G_ARRIVAL] < len(st.submit):
         at = st.submit[st.g[G_ARRIVAL]]
     if st.g[G_HEAP] > 0:
@@ -133,7 +133,7 @@ def arrivals(st, at):
         if c < 0:
             record(st, job, E_REFUSE, np.int64(st.never[job]), -1)
         elif st.shapes[st.classes[c]["shape"]]["lease"] == 0 and st.earliest[job] > at:
-            st.g[G_WAKES] = heaps.push(st.wakes, st.ends_at[:0], st.g[G_WAKES], float(st.earliest[job]), job, job)
+            st.g[G_WAKES] = heaps.push(st.wakes, st.nowhere, st.g[G_WAKES], float(st.earliest[job]), job, job)
         else:
             wait_again(st, job)
 
@@ -144,7 +144,7 @@ def wake_ups(st, at):
     while st.g[G_WAKES] > 0 and st.wakes[0]["key"] <= at:
         job = st.wakes[0]["item"]
         valid = _wake_holds(st)
-        st.g[G_WAKES] = heaps.remove(st.wakes, st.ends_at[:0], st.g[G_WAKES], 0)
+        st.g[G_WAKES] = heaps.remove(st.wakes, st.nowhere, st.g[G_WAKES], 0)
         if not valid:
             continue
         s = st.classes[st.job_class[job]]["shape"]

@@ -151,7 +151,7 @@ def _fragmentation(nodes: Any, left: Any, width: int, v: int, shape: Any, tables
     tries = 0
     for d in range(nodes[v]["devices"]):
         room = left[v * width + d]
-        if room >= shape["share"] and not (left[v * width : v * width + d] == room).any():  # an equal one would tie
+        if room >= shape["share"] and not _seen(left, v * width, d, room):  # an equal one would tie
             devices[tries] = d
             tries += 1
     after = np.zeros(tries)
@@ -161,6 +161,14 @@ def _fragmentation(nodes: Any, left: Any, width: int, v: int, shape: Any, tables
     while _sigmoid(before - after[first]) < best:  # the lowest device among those equal once truncated
         first += 1
     return best, int(devices[first])
+
+
+@kernel
+def _seen(left: Any, first: int, count: int, room: int) -> bool:
+    for d in range(first, first + count):
+        if left[d] == room:
+            return True
+    return False
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +33,13 @@ class Demand:
     jobs: Array  # int64[H] jobs of each shape
 
 
-def demand(fleet: Fleet, workload: Workload, policy: Policy, removed_pools: frozenset[str]) -> Demand:
-    """Group the jobs of a workload by what they ask for, and find the eligible pools of each group."""
+def demand(
+    fleet: Fleet, workload: Workload, policy: Policy, removed_pools: frozenset[str], headroom: Sequence[int]
+) -> Demand:
+    """Group the jobs of a workload by what they ask for, and find the eligible pools of each group.
+
+    `headroom`: by pool, microwatts that its site may draw beyond what it draws idle.
+    """
     kind = np.where(workload.kind == JobKind.LEASE, 2, np.where(workload.kind == JobKind.TRAINING, 1, 0))
     packed = workload.accelerators.astype(np.int64)
     packed = ((packed * 1024 + workload.share_milli) * 4 + kind) * (1 << 20) + workload.accept
@@ -50,7 +56,7 @@ def demand(fleet: Fleet, workload: Workload, policy: Policy, removed_pools: froz
     if policy.choice is Choice.SPARE:
         scarcity = _scarcity(fleet, workload, shape_of, firsts, removed_pools)
     for s, row in enumerate(firsts):
-        found, never[s] = _eligible(fleet, workload, int(row), policy, removed_pools, scarcity)
+        found, never[s] = _eligible(fleet, workload, int(row), policy, removed_pools, scarcity, headroom)
         _fill_shape(shapes[s], workload, int(row), fleet, found, len(entries))
         entries += found
     return Demand(shapes, np.array(entries, layout.ENTRY), never, shape_of, jobs)
@@ -78,7 +84,13 @@ def _fill_shape(
 
 
 def _eligible(
-    fleet: Fleet, workload: Workload, row: int, policy: Policy, removed: frozenset[str], scarcity: dict[str, float]
+    fleet: Fleet,
+    workload: Workload,
+    row: int,
+    policy: Policy,
+    removed: frozenset[str],
+    scarcity: dict[str, float],
+    headroom: Sequence[int],
 ) -> tuple[list[tuple[int, ...]], int]:
     """Entries (fields of ENTRY) of one shape in order of choice, or the refusal if there is none."""
     speeds = dict(workload.accepts[workload.accept[row]])
@@ -98,6 +110,8 @@ def _eligible(
         whole, rest = parts
         speed = speeds.get(pool.model, MILLI) if count else MILLI
         charge, power = _charge_and_power(fleet, workload, row, pool, whole)
+        if power > headroom[index]:
+            continue
         cost = {
             Choice.ANY: 0.0,
             Choice.FASTEST: -float(speed),

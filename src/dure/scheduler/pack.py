@@ -56,7 +56,9 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
             "preemption goes with backfill none or greedy", field="policy", value=policy.name, accepted="no_preempt"
         )
     flags = _flags(workload, policy, conditions)
-    found = demand(fleet, workload, policy, conditions.removed_pools)
+    nodes, pools, pool_nodes, node_words = _nodes(fleet)
+    sites = _sites(fleet, conditions)
+    found = demand(fleet, workload, policy, conditions.removed_pools, sites["headroom"][pools["site"]].tolist())
     classes, job_class, never = _classes(workload, policy, conditions, found, flags)
     projects, row_of = _projects(workload, conditions, flags)
     classes["project"] = row_of[classes["project"]]
@@ -68,7 +70,6 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     by_project = np.argsort(classes["project"], kind="stable")
     projects["first"] = np.searchsorted(classes["project"][by_project], np.arange(len(projects)))
     projects["classes"] = np.bincount(classes["project"], minlength=len(projects))
-    nodes, pools, pool_nodes, node_words = _nodes(fleet)
     width = max(1, int(nodes["devices"].max(initial=0)))
     jobs, parts = len(workload), _parts(found, classes, job_class)
     running = _most_running(fleet, workload)
@@ -79,7 +80,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         pools=pools,
         pool_nodes=pool_nodes,
         node_bits=np.zeros(node_words, np.int64),
-        sites=_sites(fleet, conditions),
+        sites=sites,
         submit=workload.submit_s,
         duration=workload.duration_s,
         limit=workload.limit_s,
@@ -115,13 +116,13 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         bookings=_free_list(_most_bookings(conditions, flags, len(nodes), parts), layout.BOOKING, "next"),
         ends=np.zeros(running + 1, layout.HEAPED),
         ends_at=np.full(running + 1, -1, np.int64),
+        nowhere=np.zeros(0, np.int64),
         wakes=np.zeros(_most_wakes(workload, flags), layout.HEAPED),
         dirty=np.zeros(len(nodes), np.int64),
         is_dirty=np.zeros(len(nodes), np.int8),
         fresh=np.zeros(2 * jobs + 64 if flags.conservative else 0, np.int64),
         attempt=np.zeros(jobs if policy.placement is Placement.RANDOM else 0, np.int64),
         leases=np.zeros(jobs if flags.leases else 0, np.int64),
-        stopped=np.zeros(running + 1 if policy.preempt else 0, np.int64),
         tentative=np.zeros((len(nodes) + 2, 2), np.int64),
         victims=np.zeros(2 * running + 2, np.int64),
         fleet_events=conditions.node_events,

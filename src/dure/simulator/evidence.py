@@ -42,7 +42,7 @@ class Asked:
     rest: Ints  # int[row, pool]: accelerators of the one other part; -1: there is none
     cores: Ints  # int[row, pool]: milli-cores of each accelerator (of the job where it has none)
     memory: Ints  # int[row, pool]: MiB, likewise
-    holds: Flags  # bool[row, pool]: empty nodes of the pool would do
+    holds: Flags  # bool[row, pool]: empty nodes of the pool, and the power of an idle site, would do
     charge: Ints  # int[row, pool]: milli-units an hour
 
     @classmethod
@@ -69,6 +69,7 @@ class Asked:
         speed, whole, rest, cores_of, memory_of, charge = (np.zeros(shape, dtype=np.int64) for _ in range(6))
         holds = np.zeros(shape, dtype=np.bool_)
         sound = np.where(lease, n > 0, (n <= 1) | (share == MILLI))
+        site_of, busy, left = power_of_sites(fleet, scenario)
         for p, pool in enumerate(fleet.pools):
             k = pool.accelerators_per_node
             speed[:, p] = _speeds(fleet, workload, scenario, p)[accept]
@@ -82,8 +83,9 @@ class Asked:
             widest = np.where(whole[:, p] > 0, k, np.maximum(rest[:, p], 1))
             fits = (widest * cores_of[:, p] <= pool.cores_milli) & (widest * memory_of[:, p] <= pool.memory_mib)
             fits &= (whole[:, p] + (rest[:, p] >= 0) <= pool.nodes) & ((k > 0) | (n == 0))
-            holds[:, p] = fits & sound & (speed[:, p] > 0)
             held = np.where(lease, whole[:, p] * k * MILLI, n * share)
+            fits &= busy[p] * held <= MILLI * min(int(left[site_of[p]]), FAR_S // MILLI)
+            holds[:, p] = fits & sound & (speed[:, p] > 0)
             charge[:, p] = ceil_div(held * rate_milli(fleet, pool.model).milli_units, MILLI)
         return cls(row_of_job, n, share, lease, speed, whole, rest, cores_of, memory_of, holds, charge)
 
