@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from dure.kernels import bits, heaps, packing, shares
 from dure.kernels.layout import FAR, HEAPED
-from dure.kernels.nodes import count_devices
 from tests import naive
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -25,7 +24,7 @@ masks = st.integers(1, 2**62 - 1) | st.integers(0, 61).map(lambda d: 1 << d)
 @given(masks)
 def test_devices_of_a_mask(mask: int) -> None:
     devices = [d for d in range(62) if mask >> d & 1]
-    assert count_devices(mask) == len(devices)
+    assert bits.count_devices(mask) == len(devices)
     assert bits.lowest_device(mask) == devices[0]
     if mask < 2**32:
         assert bits.lowest(mask) == devices[0]

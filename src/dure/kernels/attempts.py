@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dure.kernels import heaps
+from dure.kernels.bits import count_devices
 from dure.kernels.bookings import unbook
 from dure.kernels.codes import (
     BACKFILL_CONSERVATIVE,
@@ -38,7 +39,7 @@ from dure.kernels.layout import (
     P_LIMITS,
     P_ORDER,
 )
-from dure.kernels.nodes import count_devices, release, take
+from dure.kernels.nodes import release, take
 from dure.kernels.queues import dequeue, enqueue, limit_left, reconsider_project, wall
 
 
@@ -160,7 +161,7 @@ def stop(st, slot_index, event):
     if st.p[P_LIMITS] != 0:
         if st.projects[project]["budget"] < FAR:
             st.projects[project]["budget"] += slot["reserved"] - entry["charge"] * (now - slot["start"])
-        if st.projects[project]["waits"] != 0:
+        if st.projects[project]["awaiting"] >= 0:
             reconsider_project(st, project)
     if event == E_PREEMPT or event == E_NODE_FAIL:
         _save(st, job, slot, entry, shape)

@@ -44,6 +44,18 @@ def lowest_device(mask):
 
 
 @kernel
+def count_devices(mask):
+    """Devices in a mask."""
+    low = mask & 0x55555555_55555555
+    x = low + ((mask >> 1) & 0x55555555_55555555)
+    x = (x & 0x33333333_33333333) + ((x >> 2) & 0x33333333_33333333)
+    x = (x + (x >> 4)) & 0x0F0F0F0F_0F0F0F0F
+    x = x + (x >> 8)
+    x = x + (x >> 16)
+    return (x + (x >> 32)) & 0x7F
+
+
+@kernel
 def insert(words, off, size, position):
     """Add a position."""
     count = size

@@ -53,7 +53,7 @@ from dure.kernels.layout import (
 from dure.kernels.place import find_place
 from dure.kernels.preemption import make_room
 from dure.kernels.promises import book_earliest, may_gain
-from dure.kernels.queues import hold, key_of, limit_left, mark_ready, set_head, wall
+from dure.kernels.queues import await_project, hold, key_of, limit_left, mark_ready, set_head, wall
 
 MANY_DIRTY = 16  # past so many changed nodes, trying every shape is cheaper than asking which could gain
 
@@ -180,7 +180,7 @@ def try_job(st, c, job):
     if st.p[P_LIMITS] != 0:
         project = st.projects[cls["project"]]
         if project["held"] + shape["milli"] > project["limit"] and _affordable(st, c, job):
-            project["waits"] = 1
+            await_project(st, c)
             cls["reason"] = R_LIMIT
             return R_LIMIT
     e, reason = find_place(st, job)
@@ -192,7 +192,7 @@ def try_job(st, c, job):
         return R_NONE
     cls["reason"] = reason
     if reason == R_BUDGET:
-        st.projects[cls["project"]]["waits"] = 1
+        await_project(st, c)
     elif reason == R_RESERVED:
         shape["booked"] = 1
         st.g[G_BOOKED_SHAPES] = 1
@@ -283,17 +283,39 @@ def _forget_tried(st):
 
 @kernel
 def gather(st):
-    """Put the classes of the ready shapes among the candidates, by their heads."""
+    """Put the first class of each ready shape among the candidates: where it finds no room, the others find none."""
     if st.p[P_BACKFILL] == BACKFILL_CONSERVATIVE:
         _gather_fresh(st)
     for i in range(st.g[G_READY]):
-        s = st.ready[i]
-        c = st.shapes[s]["classes"] if st.shapes[s]["ready"] == 1 else -1
+        shape = st.shapes[st.ready[i]]
+        if shape["ready"] != 1:
+            continue
+        shape["spread"] = 0
+        best, best_key, best_job = -1, 0.0, -1
+        c = shape["classes"]
         while c >= 0:
+            cls = st.classes[c]
             if st.order_at[c] >= 0:
-                st.classes[c]["cap"] = FAR
-                _push_candidate(st, c, st.classes[c]["head"])
-            c = st.classes[c]["next"]
+                job = st.job_at[cls["base"] + cls["head"]]
+                key = key_of(st, c, job)
+                if best < 0 or key < best_key or (key == best_key and job < best_job):
+                    best, best_key, best_job = c, key, job
+            c = cls["next"]
+        if best >= 0:
+            st.classes[best]["cap"] = FAR
+            _push_candidate(st, best, st.classes[best]["head"])
+
+
+@kernel
+def _spread(st, shape, first):
+    """The first class of a shape did not end the matter: put the others among the candidates too."""
+    shape["spread"] = 1
+    c = shape["classes"]
+    while c >= 0:
+        if c != first and st.order_at[c] >= 0:
+            st.classes[c]["cap"] = FAR
+            _push_candidate(st, c, st.classes[c]["head"])
+        c = st.classes[c]["next"]
 
 
 @kernel
@@ -331,19 +353,23 @@ def drain(st):
             _try_fresh(st, -1 - item)
             continue
         cls = st.classes[item]
-        if st.shapes[cls["shape"]]["ready"] != 1 or cls["waiting"] == 0:
+        shape = st.shapes[cls["shape"]]
+        if shape["ready"] != 1:
             continue
         position = cls["cursor"]
         job = st.job_at[cls["base"] + position]
         if job == st.g[G_HEAD] and cls["reason"] != R_ROOM and cls["reason"] != R_DOWN:
-            shape = st.shapes[cls["shape"]]  # a booking stands in its way, which a shorter job behind it may keep
-            shape["booked"] = 1
+            shape["booked"] = 1  # a booking stands in its way, which a shorter job behind it may keep
             st.g[G_BOOKED_SHAPES] = 1
         if st.state[job] != S_WAITING or job == st.g[G_HEAD]:
+            if shape["spread"] == 0:
+                _spread(st, shape, item)
             _push_candidate(st, item, bits.following(st.words, cls["words"], cls["size"], position + 1))
             continue
         left = limit_left(st, job)
         reason = try_job(st, item, job)
+        if shape["spread"] == 0 and shape["ready"] == 1:
+            _spread(st, shape, item)
         if conservative and reason != R_NONE:
             settle_booking(st, job, reason)
         if reason == R_NONE:
@@ -358,6 +384,8 @@ def drain(st):
         elif reason == R_BUDGET:
             following = _affordable_after(st, item, position + 1)
         else:
+            if reason == R_LIMIT and not conservative:
+                hold(st, item, R_LIMIT)
             continue
         if cls["waiting"] > 0:
             _push_candidate(st, item, following)

@@ -25,7 +25,7 @@ NODE = _dtype(
     cores_free=_i8,
     memory_free=_i8,
     free_mask=_i8,  # bit d: device d is wholly free
-    next_end=_i8,  # least limit end of what runs here; FAR: nothing runs
+    profile=_i8,  # first segment of what is claimed of it over time
     pool=_i8,
     devices=_i8,  # accelerators on the node
     free=_i8,  # devices wholly free
@@ -34,7 +34,7 @@ NODE = _dtype(
     max_left=_i8,  # largest left share on any device: 1000 if free > 0
     total_left=_i8,  # sum of left shares
     chunk=_i8,  # first of what runs here
-    booking=_i8,  # first booking, by time
+    booking=_i8,  # first booking
     place=_i8,  # position among the nodes of its pool
     level=_i8,  # which of the pool's bitmaps it is in; -1 while down
     version=_i8,  # grows with every change: score caches look at it
@@ -71,9 +71,7 @@ PROJECT = _dtype(
     depth=_i8,  # 0 below the root
     leaf=_i8,
     shares=_i8,
-    waits=_i8,  # classes held back by its limit or budget
-    first=_i8,  # into project_classes
-    classes=_i8,
+    awaiting=_i8,  # first of the classes that wait for its limit or budget
 )
 
 SHAPE = _dtype(
@@ -90,6 +88,7 @@ SHAPE = _dtype(
     classes=_i8,  # first of its live classes
     ready=_i8,  # 1: stands in State.ready, to be tried; 2: tried in vain in this pass
     wants=_i8,  # fewest wholly free accelerators on one node that could help it
+    spread=_i8,  # all its classes are among the candidates of this pass, not the first alone
     power=_i8,  # last tried, it waited for power
     booked=_i8,  # last tried, only a booking stood in its way
     mask=_i8,  # bit (pool % 62): eligible
@@ -117,12 +116,12 @@ CLASS = (
         words=_i8,  # offset of its waiting bitmap (and of its least limits)
         waiting=_i8,
         head=_i8,  # position of the first job that counts (jobs it cannot pay for are passed over); -1: none
-        key=_f8,  # order of the head: lower first, then `tie`
-        tie=_i8,
-        next=_i8,  # among the live classes of its shape
+            next=_i8,  # among the live classes of its shape
         prev=_i8,
         reason=_i8,  # vocabulary.Refusal last met
         cursor=_i8,  # position tried next in this pass
+        awaits=_i8,  # 1: among those that wait for their project
+        next_awaiting=_i8,
         cap=_i8,  # least time limit that a booking refused in this pass: longer ones would be refused too
     )
 )
@@ -150,17 +149,31 @@ CHUNK = _dtype(  # the part of an attempt on one node
     prev=_i8,
 )
 
+SIZES: Final = 8  # accelerators by power of two, 0 apart
+LENGTHS: Final = 26  # seconds by power of two
+
 BOOKING = _dtype(  # a claim on part of a node from a time on
     start=_i8,
     end=_i8,
     cores=_i8,
     memory=_i8,
     devices=_i8,
-    whole=_i8,  # 1: the whole node, nothing may run beside it
-    owner=_i8,  # job; -1: maintenance or a delivery still to come
+    owner=_i8,  # job; -1: maintenance or a delivery still to come, beside which nothing may run
     node=_i8,
-    next=_i8,  # on the node, by start
+    next=_i8,  # on the node
+    prev=_i8,
     next_part=_i8,  # of the same owner
+)
+
+SEGMENT = _dtype(  # what is claimed of a node from a time on (kernels/profile.py)
+    start=_i8,
+    devices=_i8,
+    cores=_i8,
+    memory=_i8,
+    whole=_i8,  # claims of maintenance
+    uses=_i8,  # claims that begin or end here
+    next=_i8,
+    prev=_i8,
 )
 
 LIVE = _dtype(  # what decides whether a change of one node can help a shape, packed for a quick scan
@@ -203,16 +216,17 @@ class State(NamedTuple):
     least: NDArray[Any]  # int64 least limit under each word; empty without bookings and budgets
     live: NDArray[Any]  # LIVE[H] shapes with waiting jobs
     ready: NDArray[Any]  # int64[H] shapes to try in the next pass
-    order: NDArray[Any]  # HEAPED[C] live classes by key, those held back left out
+    order: NDArray[Any]  # HEAPED[C] live classes by key, those held back left out; unused where nobody waits for the first
     order_at: NDArray[Any]  # int64[C] index of a class in it; -1: not there
     candidates: NDArray[Any]  # HEAPED[C] classes to try in this pass
     limit_at: NDArray[Any]  # int64[N] limit left of the job at a position; empty as `least`
     projects: NDArray[Any]  # PROJECT: the whole tree, inner nodes too
-    project_classes: NDArray[Any]  # int64[C]
     # what runs
     slots: NDArray[Any]  # SLOT
     chunks: NDArray[Any]  # CHUNK
     bookings: NDArray[Any]  # BOOKING
+    segments: NDArray[Any]  # SEGMENT
+    not_before: NDArray[Any]  # int64[V * SIZES * LENGTHS] by node, size and length: no room for them before; else empty
     ends: NDArray[Any]  # HEAPED slots by end, then start
     ends_at: NDArray[Any]  # int64 index of a slot in it
     nowhere: NDArray[Any]  # int64[0]: for heaps of which no index is kept
@@ -242,6 +256,12 @@ class State(NamedTuple):
     thresholds: NDArray[Any]  # int64 levels of attained service, in accelerator-milli-seconds
 
 
+# Columns that no kernel changes
+FIXED: Final = frozenset(
+    "pool_nodes submit duration limit save_every earliest custom never job_at position entries "
+    "fleet_events typical waste scarcity prices most table p w thresholds".split()
+)
+
 # Counters in State.g
 (
     G_NOW,
@@ -257,12 +277,12 @@ class State(NamedTuple):
     G_SLOT_FREE,  # heads of free lists
     G_CHUNK_FREE,
     G_BOOK_FREE,
+    G_SEGMENT_FREE,
     G_DIRTY,
     G_WAITING,
     G_RUNNING,
     G_DOWN,  # nodes down
     G_HEAD,  # under EASY: the booked job
-    G_BOOKED,  # bookings in force
     G_HEAD_MOVED,  # under EASY: the head's booking changed in this pass
     G_TICK,  # time of the last multifactor update
     G_FLEET_MILLI,  # accelerators of the fleet, in milli
@@ -306,7 +326,8 @@ G_SIZE: Final = 40
     P_LEAVES,  # projects
     P_SCORED,  # the placement looks at every node
     P_CHARGES,  # usage by project counts
-) = range(21)
+    P_RANKED,  # somebody asks which class comes first (backfill none, easy): they are kept in order
+) = range(22)
 P_SIZE: Final = 24
 
 # Weights of the multifactor priority in State.w

@@ -6,31 +6,20 @@ two. Level 0 holds nodes with part of a device left, level `devices + 1` those w
 
 from __future__ import annotations
 
-from dure.kernels.bits import insert, lowest_device, remove
+from dure.kernels.bits import count_devices, insert, lowest_device, remove
 from dure.kernels.codes import PLACE_CLUSTERING
 from dure.kernels.jit import kernel
 from dure.kernels.layout import (
-    FAR,
     G_CHUNK_FREE,
     G_DIRTY,
+    G_NOW,
     P_BOOKINGS,
     P_LEFT,
     P_PLACEMENT,
     P_WIDTH,
     WHOLE,
 )
-
-
-@kernel
-def count_devices(mask):
-    """Devices in a mask."""
-    low = mask & 0x55555555_55555555
-    x = low + ((mask >> 1) & 0x55555555_55555555)
-    x = (x & 0x33333333_33333333) + ((x >> 2) & 0x33333333_33333333)
-    x = (x + (x >> 4)) & 0x0F0F0F0F_0F0F0F0F
-    x = x + (x >> 8)
-    x = x + (x >> 16)
-    return (x + (x >> 32)) & 0x7F
+from dure.kernels.profile import claim, rebuild
 
 
 @kernel
@@ -155,7 +144,7 @@ def take(st, slot, v, mask, share, cores, memory):
     node["version"] += 1
     _change_devices(st, v, mask, share, -1)
     if st.p[P_BOOKINGS] != 0:
-        node["next_end"] = min(node["next_end"], st.slots[slot]["limit_end"])
+        _claim_chunk(st, chunk, 1)
     if st.p[P_PLACEMENT] == PLACE_CLUSTERING:
         _recount_classes(st, v)
     index_node(st.nodes, st.pools, st.node_bits, v)
@@ -177,8 +166,8 @@ def release(st, c):
     node["memory_free"] += chunk["memory"]
     node["version"] += 1
     _change_devices(st, v, chunk["mask"], chunk["share"], 1)
-    if st.p[P_BOOKINGS] != 0 and node["next_end"] == st.slots[chunk["slot"]]["limit_end"]:
-        _recount_next_end(st, v)
+    if st.p[P_BOOKINGS] != 0:
+        _claim_chunk(st, chunk, -1)
     if st.p[P_PLACEMENT] == PLACE_CLUSTERING:
         _recount_classes(st, v)
     index_node(st.nodes, st.pools, st.node_bits, v)
@@ -190,13 +179,13 @@ def release(st, c):
 
 
 @kernel
-def _recount_next_end(st, v):
-    least = FAR
-    c = st.nodes[v]["chunk"]
-    while c >= 0:
-        least = min(least, st.slots[st.chunks[c]["slot"]]["limit_end"])
-        c = st.chunks[c]["next"]
-    st.nodes[v]["next_end"] = least
+def _claim_chunk(st, chunk, sign):
+    """Bring the node's claims over time up to date with a chunk taken or released."""
+    if chunk["share"] < WHOLE:
+        rebuild(st, chunk["node"])
+        return
+    end, devices = st.slots[chunk["slot"]]["limit_end"], count_devices(chunk["mask"])
+    claim(st, chunk["node"], st.g[G_NOW], end, devices, chunk["cores"], chunk["memory"], 0, sign)
 
 
 @kernel

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dure.kernels.bits import following
-from dure.kernels.bookings import room_until
+from dure.kernels.bits import following, lowest_device
+from dure.kernels.bookings import keeps_claims
 from dure.kernels.codes import (
     PLACE_BEST_FIT,
     PLACE_CUSTOM,
@@ -25,6 +25,7 @@ from dure.kernels.codes import (
 from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_DOWN, G_NOW, G_PARTS, G_SCORE, P_PLACEMENT, P_SCORED, P_SEED, P_WIDTH, WHOLE
 from dure.kernels.nodes import lowest_free, tightest_device
+from dure.kernels.profile import shared_until
 from dure.kernels.queues import limit_left, wall
 from dure.kernels.reference import call_score
 from dure.kernels.scores import choose_device, score
@@ -60,11 +61,10 @@ def _unbroken(st, s, v, count, share, cores, memory, owner, length):
     """Whether a part that fits now would break no booking of the node."""
     if st.nodes[v]["booking"] < 0:
         return True
-    now = st.g[G_NOW]
-    devices, mask = count, 0
+    free_from = 0
     if share < WHOLE:
-        devices, mask = 0, _mask_for(st, s, v, count, share)
-    return room_until(st, v, devices, mask, cores, memory, owner, now) >= now + max(length, 1)
+        free_from = shared_until(st, v, lowest_device(_mask_for(st, s, v, count, share)))
+    return keeps_claims(st, v, count, cores, memory, owner, length, free_from)
 
 
 @kernel
@@ -264,6 +264,7 @@ def find_place(st, job):
     left = limit_left(st, job)
     budget = st.projects[st.classes[c]["project"]]["budget"]
     refused, powerless, affordable = False, False, False
+    alone = False  # where a part alone is refused, there was room but for a booking
     first, last = shape["entry"], shape["entry"] + shape["entries"]
     while first < last:
         group = st.entries[first]["group"]
@@ -281,6 +282,7 @@ def find_place(st, job):
             st.g[G_PARTS] = 0
             cost, v, no = _pool_place(st, s, e - 1, job, length)
             refused = refused or no
+            alone = alone or (no and entry["whole"] == 0)
             if v == -1:
                 continue
             site = st.sites[st.pools[entry["pool"]]["site"]]
@@ -303,7 +305,7 @@ def find_place(st, job):
         return -1, R_BUDGET
     if powerless:
         return -1, R_POWER
-    if refused and _some_room(st, s, left, budget, False):
+    if refused and (alone or _some_room(st, s, left, budget, False)):
         return -1, R_RESERVED
     return -1, R_DOWN if st.g[G_DOWN] > 0 and _some_room(st, s, left, budget, True) else R_ROOM
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dure.kernels.attempts import level_of, stop
-from dure.kernels.bookings import room_until
+from dure.kernels.bookings import keeps_claims
 from dure.kernels.codes import E_PREEMPT, ORDER_LEAST_ATTAINED
 from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_NOW, G_PARTS, P_ORDER, P_WIDTH, WHOLE
 from dure.kernels.nodes import lowest_free, tightest_device
+from dure.kernels.profile import rebuild, shared_until
 from dure.kernels.queues import limit_left, wall
 
 
@@ -95,13 +96,12 @@ def _keeps_bookings(st, job, v, count, share, cores, memory, length, first, chos
         slot = st.slots[st.victims[first + i]]
         ends[i] = slot["limit_end"]
         slot["limit_end"] = -1
-    mask, devices = 0, count
-    if share < WHOLE:
-        mask, devices = 1 << _device_after(st, v, first, chosen, share), 0
-    now = st.g[G_NOW]
-    kept = room_until(st, v, devices, mask, cores, memory, job, now) >= now + max(length, 1)
+    rebuild(st, v)
+    free_from = shared_until(st, v, _device_after(st, v, first, chosen, share)) if share < WHOLE else 0
+    kept = keeps_claims(st, v, count, cores, memory, job, length, free_from)
     for i in range(chosen):
         st.slots[st.victims[first + i]]["limit_end"] = ends[i]
+    rebuild(st, v)
     return kept
 
 

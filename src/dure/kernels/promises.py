@@ -45,28 +45,24 @@ def _earliest_gang(st, s, e, job, start, worst):
     entry = st.entries[e]
     pool = st.pools[entry["pool"]]
     length = wall(limit_left(st, job), entry["speed"])
-    at = _whole_nodes_from(st, s, e, job, start, length)
+    at = _whole_nodes_from(st, s, e, job, start, length, worst)
     while at < worst:
         whole, rest, rest_node = 0, False, -1
-        following = FAR
         for i in range(pool["first"], pool["first"] + pool["nodes"]):
             v = st.pool_nodes[i]
-            cores, memory = _part(st, s, v, pool["devices"])
             if whole < entry["whole"]:
-                when = earliest_on(st, v, pool["devices"], cores, memory, job, at, length, FAR)
-                if when == at:
+                cores, memory = _part(st, s, v, pool["devices"])
+                if earliest_on(st, v, pool["devices"], cores, memory, job, at, length, at + 1) == at:
                     st.tentative[whole, 0] = v
                     st.tentative[whole, 1] = pool["devices"]
                     whole += 1
                     continue
-                following = min(following, when)
             if entry["rest"] > 0 and not rest:
                 cores, memory = _part(st, s, v, entry["rest"])
-                when = earliest_on(st, v, entry["rest"], cores, memory, job, at, length, FAR)
-                if when == at:
+                if earliest_on(st, v, entry["rest"], cores, memory, job, at, length, at + 1) == at:
                     rest, rest_node = True, v
-                else:
-                    following = min(following, when)
+            elif whole == entry["whole"]:
+                break
         if entry["rest"] > 0 and not rest and whole == entry["whole"]:
             rest, rest_node = _swap_for_rest(st, s, e, job, at, length, whole)
         if whole == entry["whole"] and (entry["rest"] == 0 or rest):
@@ -76,36 +72,51 @@ def _earliest_gang(st, s, e, job, start, worst):
                 st.tentative[whole, 1] = entry["rest"]
                 st.g[G_PARTS] = whole + 1
             return at
-        if following <= at:
-            return FAR
-        at = following
+        at = _next_try(st, s, e, job, at, length)
     return FAR
 
 
 @kernel
-def _whole_nodes_from(st, s, e, job, start, length):
-    """A time before which the whole-node parts of a gang cannot all be had: the earliest times of the nodes, in order."""
+def _next_try(st, s, e, job, at, length):
+    """The next time at which some node that cannot hold a part of a gang at `at` can."""
+    entry = st.entries[e]
+    pool = st.pools[entry["pool"]]
+    following = FAR
+    for i in range(pool["first"], pool["first"] + pool["nodes"]):
+        v = st.pool_nodes[i]
+        cores, memory = _part(st, s, v, pool["devices"])
+        when = earliest_on(st, v, pool["devices"], cores, memory, job, at, length, following)
+        if when > at:
+            following = min(following, when)
+        cores, memory = _part(st, s, v, entry["rest"])
+        when = earliest_on(st, v, entry["rest"], cores, memory, job, at, length, following) if entry["rest"] > 0 else at
+        if when > at:
+            following = min(following, when)
+    return following
+
+
+@kernel
+def _whole_nodes_from(st, s, e, job, start, length, worst):
+    """A time before which the whole-node parts of a gang cannot all be had: when the nodes are first free, the last of the
+    earliest so many; FAR if not before `worst`."""
     entry = st.entries[e]
     pool = st.pools[entry["pool"]]
     if entry["whole"] > pool["nodes"]:
         return FAR
-    times = np.empty(pool["nodes"], np.int64)
-    low, high = FAR, start
+    times = np.full(entry["whole"], FAR, np.int64)  # in order
     for i in range(pool["nodes"]):
         v = st.pool_nodes[pool["first"] + i]
         cores, memory = _part(st, s, v, pool["devices"])
-        times[i] = earliest_on(st, v, pool["devices"], cores, memory, job, start, length, FAR)
-        low, high = min(low, times[i]), max(high, times[i])
-    while low < high:  # the least time that enough nodes reach
-        middle = low + (high - low) // 2
-        reached = 0
-        for i in range(len(times)):
-            reached += times[i] <= middle
-        if reached >= entry["whole"]:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+        at = earliest_on(st, v, pool["devices"], cores, memory, job, start, length, min(times[-1], worst))
+        if at < times[-1]:
+            k = len(times) - 1
+            while k > 0 and times[k - 1] > at:
+                times[k] = times[k - 1]
+                k -= 1
+            times[k] = at
+            if times[-1] == start:
+                break
+    return times[-1]
 
 
 @kernel
@@ -119,7 +130,7 @@ def _swap_for_rest(st, s, e, job, at, length, whole):
         taken = False
         for k in range(whole):
             taken = taken or st.tentative[k, 0] == v
-        if not taken and earliest_on(st, v, entry["rest"], cores, memory, job, at, length, FAR) == at:
+        if not taken and earliest_on(st, v, entry["rest"], cores, memory, job, at, length, at + 1) == at:
             return True, v
     return False, -1
 
@@ -151,7 +162,7 @@ def book_earliest(st, job, start):
     if best_node >= 0:
         devices = shape["count"]
         st.booked[job] = book(
-            st, job, best_node, best, end, devices, shape["cores"], shape["memory"], shape["lease"], -1
+            st, job, best_node, best, end, devices, shape["cores"], shape["memory"], -1
         )
     else:
         _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool may have written over them
@@ -166,7 +177,7 @@ def _book_parts(st, s, job, start, end):
     for i in range(st.g[G_PARTS] - 1, -1, -1):
         v, count = st.tentative[i, 0], st.tentative[i, 1]
         cores, memory = _part(st, s, v, count)
-        part = book(st, job, v, start, end, count, cores, memory, st.shapes[s]["lease"], part)
+        part = book(st, job, v, start, end, count, cores, memory, part)
     st.booked[job] = part
 
 

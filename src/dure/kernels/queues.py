@@ -32,6 +32,7 @@ from dure.kernels.layout import (
     P_LIMITS,
     P_MAX_AGE,
     P_ORDER,
+    P_RANKED,
     P_REQUEUES,
     W_AGE,
     W_CLASS,
@@ -97,14 +98,23 @@ def set_head(st, c, position):
     """Make the job at `position` the one that counts for its class, and put the class in its place in the order."""
     cls = st.classes[c]
     cls["head"] = position
-    job = st.job_at[cls["base"] + position]
-    cls["key"] = key_of(st, c, job)
-    cls["tie"] = job
     at = st.order_at[c]
+    if st.p[P_RANKED] == 0:
+        st.order_at[c] = 0
+        return
+    job = st.job_at[cls["base"] + position]
+    key = key_of(st, c, job)
     if at >= 0:
-        heaps.replace_key(st.order, st.order_at, st.g[G_ORDERED], at, cls["key"], job)
+        heaps.replace_key(st.order, st.order_at, st.g[G_ORDERED], at, key, job)
     else:
-        st.g[G_ORDERED] = heaps.push(st.order, st.order_at, st.g[G_ORDERED], cls["key"], job, c)
+        st.g[G_ORDERED] = heaps.push(st.order, st.order_at, st.g[G_ORDERED], key, job, c)
+
+
+@kernel
+def _leave_order(st, c):
+    if st.order_at[c] >= 0 and st.p[P_RANKED] != 0:
+        st.g[G_ORDERED] = heaps.remove(st.order, st.order_at, st.g[G_ORDERED], st.order_at[c])
+    st.order_at[c] = -1
 
 
 @kernel
@@ -121,23 +131,34 @@ def hold(st, c, reason):
     """Take a class out of the order until what holds it back has changed."""
     cls = st.classes[c]
     cls["reason"] = reason
-    if st.order_at[c] >= 0:
-        st.g[G_ORDERED] = heaps.remove(st.order, st.order_at, st.g[G_ORDERED], st.order_at[c])
+    _leave_order(st, c)
     if reason == R_BUDGET or reason == R_LIMIT:
-        st.projects[cls["project"]]["waits"] = 1
+        await_project(st, c)
+
+
+@kernel
+def await_project(st, c):
+    """Note that a class waits for its project to have more room under its limit or budget."""
+    cls = st.classes[c]
+    if cls["awaits"] == 0:
+        project = st.projects[cls["project"]]
+        cls["awaits"] = 1
+        cls["next_awaiting"] = project["awaiting"]
+        project["awaiting"] = c
 
 
 @kernel
 def reconsider_project(st, project):
-    """The project has more room under its limit or budget: its classes count from their first job again."""
-    record = st.projects[project]
-    record["waits"] = 0
-    for i in range(record["first"], record["first"] + record["classes"]):
-        c = st.project_classes[i]
+    """The project has more room under its limit or budget: the classes that waited for it count from their first job again."""
+    c = st.projects[project]["awaiting"]
+    st.projects[project]["awaiting"] = -1
+    while c >= 0:
         cls = st.classes[c]
+        cls["awaits"] = 0
         if cls["waiting"] > 0:
             set_head(st, c, bits.following(st.words, cls["words"], cls["size"], 0))
             mark_ready(st, cls["shape"])
+        c = cls["next_awaiting"]
 
 
 @kernel
@@ -205,8 +226,7 @@ def _make_idle(st, c):
         st.classes[cls["next"]]["prev"] = cls["prev"]
     if shape["classes"] < 0:
         _drop_live(st, cls["shape"])
-    if st.order_at[c] >= 0:
-        st.g[G_ORDERED] = heaps.remove(st.order, st.order_at, st.g[G_ORDERED], st.order_at[c])
+    _leave_order(st, c)
     cls["head"] = -1
 
 
@@ -229,6 +249,8 @@ def enqueue(st, job):
         set_head(st, c, position)
         return
     held = st.order_at[c] < 0
+    if held and cls["reason"] == R_LIMIT:
+        return
     if position < cls["head"] or held:
         set_head(st, c, bits.following(st.words, cls["words"], cls["size"], 0))
     # what found no room for one job of the shape finds none for another; a booking or a budget may let a shorter one pass

@@ -23,25 +23,30 @@ from numba.core.imputils import lower_builtin, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
-from dure.kernels.layout import State
+from dure.kernels.layout import FIXED, State
 
 _WORDS = 3  # address, rows, columns
 _PLACE = {name: i for i, name in enumerate(State._fields)}
 
 
 class _ColumnType(types.Type):
-    """An array of a state: `c[i]`, or `c[i, k]` where it has two dimensions; `len(c)` is its rows."""
+    """An array of a state: `c[i]`, or `c[i, k]` where it has two dimensions; `len(c)` is its rows.
 
-    def __init__(self, dtype: np.dtype[Any], ndim: int) -> None:
-        self.dtype, self.ndim = numba.from_dtype(dtype), ndim
-        super().__init__(name=f"dure.kernels.Column<{self.dtype}, {ndim}>")
+    `fixed`: no kernel writes to it, so what was read once need not be read again.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], ndim: int, fixed: bool) -> None:
+        self.dtype, self.ndim, self.fixed = numba.from_dtype(dtype), ndim, fixed
+        super().__init__(name=f"dure.kernels.Column<{self.dtype}, {ndim}, {fixed}>")
 
 
 class _ReferenceType(types.Type):
     """A reference to arrays of just these dtypes and dimensions (in the order of State's fields)."""
 
     def __init__(self, columns: tuple[tuple[np.dtype[Any], int], ...]) -> None:
-        self.columns = [_ColumnType(dtype, ndim) for dtype, ndim in columns]
+        self.columns = [
+            _ColumnType(dtype, ndim, name in FIXED) for name, (dtype, ndim) in zip(State._fields, columns, strict=True)
+        ]
         digest = hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
         super().__init__(name=f"dure.kernels.Reference<{digest}>")
 
@@ -136,7 +141,7 @@ class _GetItem(AbstractTemplate):
 @infer_global(operator.setitem)
 class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        if isinstance(args[0], _ColumnType) and (index := _index_types(args[0], args[1])):
+        if isinstance(args[0], _ColumnType) and not args[0].fixed and (index := _index_types(args[0], args[1])):
             return signature(types.none, args[0], index, args[0].dtype)
         return None
 
@@ -165,7 +170,10 @@ def _element(context: Any, builder: Any, typ: types.Type, value: Any, index: Any
 @lower_builtin(operator.getitem, _ColumnType, types.UniTuple(types.int64, 2))
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = _element(context, builder, sig.args[0], *args)
-    return context.unpack_value(builder, sig.return_type, pointer)
+    value = context.unpack_value(builder, sig.return_type, pointer)
+    if sig.args[0].fixed and isinstance(value, ir.LoadInstr):
+        value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
 
 
 @lower_builtin(operator.setitem, _ColumnType, types.int64, types.Any)

@@ -11,6 +11,7 @@ from dure.kernels.layout import (
     G_TICK,
     P_HALF_LIFE,
     P_PERIOD,
+    P_RANKED,
 )
 from dure.kernels.queues import set_head
 
@@ -134,7 +135,9 @@ def tick(st):
 
 @kernel
 def _reorder(st):
-    """Give every live class the key that its head has now."""
+    """Give every live class the key that its head has now, where they are kept in order."""
+    if st.p[P_RANKED] == 0:
+        return
     for i in range(st.g[G_LIVE]):
         c = st.shapes[st.live[i]["shape"]]["classes"]
         while c >= 0:

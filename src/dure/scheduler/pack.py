@@ -67,12 +67,11 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     job_at, position, base, size = packing.place_jobs(shape_class, rows, len(classes) // flags.levels)
     classes["base"], classes["size"] = np.repeat(base, flags.levels), np.repeat(size, flags.levels)
     classes["words"], words = packing.word_offsets(np.ascontiguousarray(classes["size"]))
-    by_project = np.argsort(classes["project"], kind="stable")
-    projects["first"] = np.searchsorted(classes["project"][by_project], np.arange(len(projects)))
-    projects["classes"] = np.bincount(classes["project"], minlength=len(projects))
+    projects["awaiting"] = -1
     width = max(1, int(nodes["devices"].max(initial=0)))
     jobs, parts = len(workload), _parts(found, classes, job_class)
     running = _most_running(fleet, workload)
+    bookings = _most_bookings(conditions, flags, len(nodes), parts)
     extra = jobs // 4 + 16 * (running + 64) + 4 * jobs if flags.requeues else 0
     state = State(
         nodes=nodes,
@@ -110,10 +109,11 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         ),
         limit_at=np.zeros(len(job_at) if flags.least else 0, np.int64),
         projects=projects,
-        project_classes=by_project,
         slots=_free_list(running, layout.SLOT, "chunk"),
         chunks=_free_list(running + len(nodes), layout.CHUNK, "next"),
-        bookings=_free_list(_most_bookings(conditions, flags, len(nodes), parts), layout.BOOKING, "next"),
+        bookings=_free_list(bookings, layout.BOOKING, "next"),
+        segments=_segments(len(nodes), 2 * (running + len(nodes) + bookings) if flags.bookings else 0),
+        not_before=np.zeros(len(nodes) * layout.SIZES * layout.LENGTHS if flags.bookings else 0, np.int64),
         ends=np.zeros(running + 1, layout.HEAPED),
         ends_at=np.full(running + 1, -1, np.int64),
         nowhere=np.zeros(0, np.int64),
@@ -271,7 +271,8 @@ def _nodes(fleet: Fleet) -> tuple[Array, Array, Array, int]:
     nodes["free_mask"] = (np.int64(1) << nodes["devices"].astype(np.int64)) - 1
     nodes["total_left"] = nodes["devices"] * WHOLE
     nodes["max_left"] = np.where(nodes["devices"] > 0, WHOLE, 0)
-    nodes["next_end"], nodes["chunk"], nodes["booking"], nodes["level"] = FAR, -1, -1, -1
+    nodes["chunk"], nodes["booking"], nodes["level"] = -1, -1, -1
+    nodes["profile"] = np.arange(len(nodes))
     return nodes, pools, order, words
 
 
@@ -303,10 +304,18 @@ def _static_order(workload: Workload, policy: Policy) -> tuple[Array, Array]:
         keys = custom.order_keys(policy.order_function, workload)
         return np.argsort(keys, kind="stable"), keys
     if policy.order is Order.SHORTEST:
-        return np.argsort(workload.limit_s, kind="stable"), np.zeros(0)
+        return _order(workload.limit_s), np.zeros(0)
     if policy.order is Order.SHORTEST_ORACLE:
-        return np.argsort(np.minimum(workload.duration_s, workload.limit_s), kind="stable"), np.zeros(0)
+        return _order(np.minimum(workload.duration_s, workload.limit_s)), np.zeros(0)
     return none, np.zeros(0)
+
+
+def _order(seconds: Array) -> Array:
+    """Rows by value, equal ones by row: two radix passes of 16 bits where that is enough."""
+    if not len(seconds) or seconds.max() >= 1 << 32:
+        return np.argsort(seconds, kind="stable")
+    low = np.argsort((seconds & 0xFFFF).astype(np.uint16), kind="stable")
+    return low[np.argsort((seconds >> 16).astype(np.uint16)[low], kind="stable")]
 
 
 def _parts(found: Demand, classes: Array, job_class: Array) -> int:
@@ -348,6 +357,14 @@ def _free_list(count: int, dtype: np.dtype[Any], link: str) -> Array:
     return records
 
 
+def _segments(nodes: int, more: int) -> Array:
+    """A segment without claims for each node, and free ones."""
+    segments = _free_list(nodes + more, layout.SEGMENT, "next")
+    segments["start"], segments["prev"] = -1, -1
+    segments["next"][:nodes] = -1
+    return segments
+
+
 def _set_policy(
     state: State,
     fleet: Fleet,
@@ -366,9 +383,10 @@ def _set_policy(
     p[layout.P_MAX_AGE], p[layout.P_HORIZON] = policy.weights.max_age_s, conditions.horizon_s
     p[layout.P_LEVELS], p[layout.P_LIMITS], p[layout.P_REQUEUES] = flags.levels, flags.limits, flags.requeues
     p[layout.P_SCORED], p[layout.P_CHARGES] = flags.scored, flags.by_project
+    p[layout.P_RANKED] = policy.backfill in (Backfill.NONE, Backfill.EASY)
     if len(workload):
         p[layout.P_CLASS_LOW], p[layout.P_CLASS_HIGH] = workload.priority.min(), workload.priority.max()
-    g[layout.G_HEAD] = -1
+    g[layout.G_HEAD], g[layout.G_SEGMENT_FREE] = -1, len(state.nodes)
     if policy.score_function is not None:
         g[layout.G_SCORE] = score_address(custom.compiled_score(policy.score_function))
     g[layout.G_TICK] = -policy.weights.period_s if policy.order is Order.MULTIFACTOR else 0
@@ -388,4 +406,4 @@ def _open(state: State, conditions: Conditions) -> None:
         index_node(state.nodes, state.pools, state.node_bits, v)
     for v, start, end in conditions.closures:
         node = state.nodes[v]
-        book(reference, -1, v, start, end, int(node["devices"]), int(node["cores"]), int(node["memory"]), 1, -1)
+        book(reference, -1, v, start, end, int(node["devices"]), int(node["cores"]), int(node["memory"]), -1)

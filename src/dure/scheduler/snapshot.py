@@ -81,30 +81,7 @@ class Snapshot:
 
 def _copy(state: State) -> State:
     """All that a pass may change, copied; the columns it only reads are shared. The log starts anew."""
-    shared = {
-        "submit",
-        "duration",
-        "limit",
-        "save_every",
-        "earliest",
-        "custom",
-        "never",
-        "job_at",
-        "position",
-        "entries",
-    }
-    shared |= {
-        "pool_nodes",
-        "project_classes",
-        "fleet_events",
-        "typical",
-        "waste",
-        "scarcity",
-        "prices",
-        "most",
-        "table",
-    }
-    shared |= {"p", "w", "thresholds", "events", "placements"}
+    shared = layout.FIXED | {"events", "placements"}
     copied = State(*(a if f in shared else a.copy() for f, a in zip(State._fields, state, strict=True)))
     copied.g[layout.G_ROWS] = copied.g[layout.G_PLACED] = 0
     return copied
