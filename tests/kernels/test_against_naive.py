@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dure.fleet.model import Outage
+from dure.fleet.model import Accelerator, Outage, Site
 from dure.lifecycle import RunLog
 from dure.scheduler.policies import Backfill, Choice, Order, Placement, Policy
 from dure.simulator.check import check
@@ -165,6 +165,35 @@ ONCE_DIFFERENT = {
             (pool(1, 4),), (job(0, 16, share_milli=300), job(12, 2, 4, priority=2)), outages=(Outage("pool-A", 39, 56),)
         ),
         make_policy(Order.LEAST_ATTAINED, Backfill.GREEDY, preempt=True),
+    ),
+    "one of a class that waited before a preemption, another after it": (
+        World(
+            (pool(2, 2),),
+            (
+                *(job(9, 14) for _ in range(5)),
+                job(22, 9, 4, priority=1),
+                job(22, 1, priority=2),
+                job(22, 1),
+            ),
+        ),
+        make_policy(backfill=Backfill.GREEDY, preempt=True),
+    ),
+    "a shorter job behind a former head": (
+        World(
+            (pool(2, 2),),
+            (job(5, 15, 2), job(6, 30), job(8, 25, 2), job(9, 13), job(14, 10, kind=JobKind.LEASE)),
+            outages=(Outage("pool-A", 28, 53),),
+        ),
+        make_policy(Order.LARGEST, Backfill.EASY, Placement.BEST_FIT),
+    ),
+    "jobs that the power cap could never carry": (
+        World(
+            (pool(2, 3),),
+            (job(0, 9, 6), job(0, 16, 6), job(1, 5, 4), job(2, 3)),
+            sites=(Site("s", "s", "KR", power_cap_w=250),),
+            models=(Accelerator("A", "A", "maker", "KR", tdp_w=100),),
+        ),
+        make_policy(backfill=Backfill.CONSERVATIVE),
     ),
     "a lease that is due under conservative": (
         World((pool(4, 1, "B"),), (job(4, 12, 3, limit_s=13), job(11, 24, limit_s=6, kind=JobKind.LEASE))),

@@ -31,7 +31,7 @@ def test_devices_of_a_mask(mask: int) -> None:
 
 
 def test_no_device_in_an_empty_mask() -> None:
-    assert count_devices(0) == 0
+    assert bits.count_devices(0) == 0
 
 
 @QUICK

@@ -26,6 +26,7 @@ from dure.kernels.codes import (
     R_ROOM,
     S_WAITING,
 )
+from dure.kernels.head import drop_head, move_head, retry_booked
 from dure.kernels.jit import kernel
 from dure.kernels.layout import (
     FAR,
@@ -52,7 +53,7 @@ from dure.kernels.layout import (
 )
 from dure.kernels.place import find_place
 from dure.kernels.preemption import make_room
-from dure.kernels.promises import book_earliest, may_gain
+from dure.kernels.promises import book_earliest
 from dure.kernels.queues import await_project, hold, key_of, limit_left, mark_ready, set_head, wall
 
 MANY_DIRTY = 16  # past so many changed nodes, trying every shape is cheaper than asking which could gain
@@ -64,7 +65,7 @@ def run_pass(st):
     st.g[G_AGAIN] = 0
     if st.g[G_LEASE_DUE] != 0:
         if st.g[G_HEAD] >= 0:
-            _drop_head(st)
+            drop_head(st)
         lease_pass(st)
     refresh(st)
     backfill = st.p[P_BACKFILL]
@@ -138,7 +139,7 @@ def refresh(st):
     if st.g[G_RETRY] != 0:
         st.g[G_RETRY] = 0
         if st.p[P_BACKFILL] != BACKFILL_EASY or st.g[G_LEASES] > 0:
-            _retry_booked(st)
+            retry_booked(st)
     if st.g[G_POWER_HELD] != 0 and st.p[P_BACKFILL] == BACKFILL_EASY:
         freed = -1
     if count == 0 and freed == 0 and not all_ready:
@@ -239,7 +240,7 @@ def start_in_order(st):
         cls = st.classes[c]
         job = st.job_at[cls["base"] + cls["head"]]
         if job != st.g[G_HEAD] and st.g[G_HEAD] >= 0:
-            _drop_head(st)
+            drop_head(st)
         if st.shapes[cls["shape"]]["ready"] != 1:
             return c
         reason = try_job(st, c, job)
@@ -256,15 +257,6 @@ def start_in_order(st):
             return c
     _forget_tried(st)
     return -1
-
-
-@kernel
-def _drop_head(st):
-    """Somebody goes before the job that was booked: its booking does not bind him, and is made anew after him."""
-    if st.booked[st.g[G_HEAD]] >= 0:
-        unbook(st, st.g[G_HEAD])
-        _retry_booked(st)
-    st.g[G_HEAD] = -1
 
 
 @kernel
@@ -439,46 +431,6 @@ def settle_booking(st, job, reason):
         note_fresh(st, job)
     if st.booked[job] < 0 and (reason == R_ROOM or reason == R_DOWN or reason == R_RESERVED):
         book_earliest(st, job, st.g[G_NOW])
-
-
-@kernel
-def move_head(st, c):
-    """Under easy: book the first job that has to wait for room (of class `c`; -1: none) at its earliest time."""
-    head = -1
-    if c >= 0:
-        head = st.job_at[st.classes[c]["base"] + st.classes[c]["head"]]
-    old = st.g[G_HEAD]
-    same = head == old and st.g[G_LEASES] == 0 and st.p[P_LIMITS] == 0
-    if same and (head < 0 or (st.booked[head] >= 0 and not may_gain(st, head))):
-        return
-    moved = head != old
-    if old >= 0 and st.booked[old] >= 0:
-        start_before, node_before = st.bookings[st.booked[old]]["start"], st.bookings[st.booked[old]]["node"]
-        unbook(st, old)
-    else:
-        start_before, node_before = FAR, -1
-    st.g[G_HEAD] = head
-    if head >= 0:
-        book_earliest(st, head, st.g[G_NOW])
-        b = st.booked[head]
-        if b >= 0 and not moved:
-            booking = st.bookings[b]
-            moved = booking["next_part"] >= 0 or booking["start"] != start_before or booking["node"] != node_before
-        else:
-            moved = True
-    if moved and st.g[G_BOOKED_SHAPES] != 0:
-        _retry_booked(st)
-
-
-@kernel
-def _retry_booked(st):
-    """The booking that stood in the way of some shapes has changed: try them again."""
-    st.g[G_BOOKED_SHAPES] = 0
-    for i in range(st.g[G_LIVE]):
-        s = st.live[i]["shape"]
-        if st.shapes[s]["booked"] != 0:
-            st.shapes[s]["booked"] = 0
-            mark_ready(st, s)
 
 
 @kernel

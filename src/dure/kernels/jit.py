@@ -19,19 +19,19 @@ import numba
 from numba import njit
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Flags, compile_extra
-from numba.core.dispatcher import _FunctionCompiler
+from numba.core.dispatcher import _FunctionCompiler  # type: ignore[attr-defined]
 from numba.core.types import unliteral  # type: ignore[attr-defined]
 from numba.core.typing.templates import make_concrete_template
 
 
-class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+class _PartLibrary(JITCodeLibrary):
     """A function as lowered, for wholes to link."""
 
     def finalize(self) -> None:
         self._finalized = True
 
 
-class _WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
+class _WholeLibrary(JITCodeLibrary):
     """A function with all its parts, optimised together."""
 
     def _optimize_final_module(self) -> None:
@@ -43,7 +43,7 @@ class _WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
         super()._optimize_final_module()
 
 
-class _Compiler(_FunctionCompiler):  # type: ignore[misc]
+class _Compiler(_FunctionCompiler):
     """Numba's, into a library of our kind."""
 
     def __init__(self, dispatcher: Any, library: type[JITCodeLibrary]) -> None:

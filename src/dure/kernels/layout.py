@@ -116,7 +116,7 @@ CLASS = (
         words=_i8,  # offset of its waiting bitmap (and of its least limits)
         waiting=_i8,
         head=_i8,  # position of the first job that counts (jobs it cannot pay for are passed over); -1: none
-            next=_i8,  # among the live classes of its shape
+        next=_i8,  # among the live classes of its shape
         prev=_i8,
         reason=_i8,  # vocabulary.Refusal last met
         cursor=_i8,  # position tried next in this pass
@@ -216,7 +216,9 @@ class State(NamedTuple):
     least: NDArray[Any]  # int64 least limit under each word; empty without bookings and budgets
     live: NDArray[Any]  # LIVE[H] shapes with waiting jobs
     ready: NDArray[Any]  # int64[H] shapes to try in the next pass
-    order: NDArray[Any]  # HEAPED[C] live classes by key, those held back left out; unused where nobody waits for the first
+    order: NDArray[
+        Any
+    ]  # HEAPED[C] live classes by key, those held back left out; unused where nobody waits for the first
     order_at: NDArray[Any]  # int64[C] index of a class in it; -1: not there
     candidates: NDArray[Any]  # HEAPED[C] classes to try in this pass
     limit_at: NDArray[Any]  # int64[N] limit left of the job at a position; empty as `least`
@@ -258,8 +260,29 @@ class State(NamedTuple):
 
 # Columns that no kernel changes
 FIXED: Final = frozenset(
-    "pool_nodes submit duration limit save_every earliest custom never job_at position entries "
-    "fleet_events typical waste scarcity prices most table p w thresholds".split()
+    [
+        "pool_nodes",
+        "submit",
+        "duration",
+        "limit",
+        "save_every",
+        "earliest",
+        "custom",
+        "never",
+        "job_at",
+        "position",
+        "entries",
+        "fleet_events",
+        "typical",
+        "waste",
+        "scarcity",
+        "prices",
+        "most",
+        "table",
+        "p",
+        "w",
+        "thresholds",
+    ]
 )
 
 # Counters in State.g

@@ -23,7 +23,7 @@ from dure.kernels.codes import (
     R_ROOM,
 )
 from dure.kernels.jit import kernel
-from dure.kernels.layout import FAR, G_DOWN, G_NOW, G_PARTS, G_SCORE, P_PLACEMENT, P_SCORED, P_SEED, P_WIDTH, WHOLE
+from dure.kernels.layout import FAR, G_DOWN, G_PARTS, G_SCORE, P_PLACEMENT, P_SCORED, P_SEED, P_WIDTH, WHOLE
 from dure.kernels.nodes import lowest_free, tightest_device
 from dure.kernels.profile import shared_until
 from dure.kernels.queues import limit_left, wall

@@ -161,9 +161,7 @@ def book_earliest(st, job, start):
     end = best + wall(limit_left(st, job), entry["speed"])
     if best_node >= 0:
         devices = shape["count"]
-        st.booked[job] = book(
-            st, job, best_node, best, end, devices, shape["cores"], shape["memory"], -1
-        )
+        st.booked[job] = book(st, job, best_node, best, end, devices, shape["cores"], shape["memory"], -1)
     else:
         _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool may have written over them
         _book_parts(st, s, job, best, end)

@@ -45,6 +45,10 @@ def fair_tree(parent, shares, usage, leaf):
         order[i] = i
         value[i] = level_fair_share(shares[i], all_shares[parent[i]], usage[i], all_usage[parent[i]])
     _sort_down(order, value)
+    child, sibling = np.full(count + 1, -1), np.full(count, -1)  # children of each row, best first
+    for i in range(count - 1, -1, -1):
+        sibling[order[i]] = child[parent[order[i]]]
+        child[parent[order[i]]] = order[i]
     fair = np.zeros(count)
     stack = np.empty(count + 1, np.int64)  # rows of the open groups, best first; the group on top is taken apart first
     first, last = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
@@ -59,7 +63,7 @@ def fair_tree(parent, shares, usage, leaf):
         if begin == last[top - 1]:
             top -= 1
             continue
-        end, inner = begin, 0
+        end, inner, one = begin, 0, -1
         while end < last[top - 1] and value[stack[end]] == value[stack[begin]]:
             row = stack[end]
             if leaf[row] != 0:
@@ -70,11 +74,17 @@ def fair_tree(parent, shares, usage, leaf):
             else:
                 in_set[row] = 1
                 inner += 1
+                one = row
             end += 1
         first[top - 1], tied[top - 1] = end, 0
         if inner > 0:  # their children, merged, come before the rest of this group
             first[top] = last[top] = last[top - 1]
-            for i in range(count):
+            i = child[one] if inner == 1 else -1
+            while i >= 0:
+                stack[last[top]] = i
+                last[top] += 1
+                i = sibling[i]
+            for i in range(count if inner > 1 else 0):
                 if parent[order[i]] >= 0 and in_set[parent[order[i]]] == 1:
                     stack[last[top]] = order[i]
                     last[top] += 1

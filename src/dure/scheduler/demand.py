@@ -203,17 +203,17 @@ def class_rows(
 def never_by_terms(workload: Workload, terms: dict[str, ProjectTerms], found: Demand) -> NDArray[np.int8]:
     """Refusals of jobs that their project's limit or whole budget can never cover (0: none), int8[N]."""
     never = np.zeros(len(workload), np.int8)
-    for index, name in enumerate(workload.projects):
-        term = terms.get(name)
-        if term is None or (term.limit_accelerators is None and term.budget_milli_units is None):
-            continue
-        rows = np.flatnonzero(workload.project == index)
-        if term.budget_milli_units is not None:
-            cheapest = _cheapest(found, workload, rows)
-            never[rows[cheapest > term.budget_milli_units * 3600]] = Refusal.OVER_BUDGET_EVER
-        if term.limit_accelerators is not None:
-            milli = found.shapes["milli"][found.shape_of[rows]]
-            never[rows[milli > term.limit_accelerators * WHOLE]] = Refusal.OVER_PROJECT_LIMIT_EVER
+    of_project = [terms.get(name, ProjectTerms(name)) for name in workload.projects]
+    budgeted = np.array([term.budget_milli_units is not None for term in of_project])
+    rows = np.flatnonzero(budgeted[workload.project]) if budgeted.any() else np.zeros(0, np.int64)
+    if len(rows):
+        budget = np.array([(term.budget_milli_units or 0) * 3600 for term in of_project], np.int64)
+        cheapest = _cheapest(found, workload, rows)
+        never[rows[cheapest > budget[workload.project[rows]]]] = Refusal.OVER_BUDGET_EVER
+    if any(term.limit_accelerators is not None for term in of_project):
+        limit = [FAR if t.limit_accelerators is None else t.limit_accelerators * WHOLE for t in of_project]
+        milli = found.shapes["milli"][found.shape_of]
+        never[milli > np.array(limit, np.int64)[workload.project]] = Refusal.OVER_PROJECT_LIMIT_EVER
     return never
 
 
