@@ -35,6 +35,8 @@ def move_head(st, c):
     else:
         start_before, node_before = FAR, -1
     st.g[G_HEAD] = head
+    for v in range(len(st.nodes) if moved else 0):
+        st.head_from[v] = -1
     if head >= 0:
         book_earliest(st, head, st.g[G_NOW])
         b = st.booked[head]

@@ -19,7 +19,7 @@ from dure.kernels.layout import (
     P_WIDTH,
     WHOLE,
 )
-from dure.kernels.profile import claim, rebuild
+from dure.kernels.profile import claim, forget_head_time, rebuild
 
 
 @kernel
@@ -201,6 +201,7 @@ def mark_dirty(st, v):
 def set_up(st, v):
     """Bring a node's `up`, its pool's count of down nodes and its bitmap in line with what holds it down."""
     node = st.nodes[v]
+    forget_head_time(st, v)
     up = 1 if node["failed"] == 0 and node["planned"] == 0 else 0
     if up == node["up"]:
         return

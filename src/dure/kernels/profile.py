@@ -78,6 +78,7 @@ def claim(st, v, start, end, devices, cores, memory, whole, sign):
         return
     if sign < 0:
         _more_room(st, v, max(start, now))
+    forget_head_time(st, v)
     first = _forget(st, v)
     if start > now:
         first = _edge(st, first, start)
@@ -136,6 +137,13 @@ def no_room_before(st, v, devices, length, worst):
         known = earliest_in(st, v, at_least, 0, 0, -1, known, 1 << power, FAR, 0)
         st.not_before[i] = known
     return known
+
+
+@kernel
+def forget_head_time(st, v):
+    """What a node holds has changed: when the head could have its part of it is not known any more."""
+    if len(st.head_from) > 0:
+        st.head_from[v] = -1
 
 
 @kernel

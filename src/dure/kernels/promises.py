@@ -8,7 +8,7 @@ from dure.kernels import heaps
 from dure.kernels.bookings import book, earliest_on
 from dure.kernels.codes import BACKFILL_CONSERVATIVE
 from dure.kernels.jit import kernel
-from dure.kernels.layout import FAR, G_DIRTY, G_NOW, G_PARTS, G_WAKES, P_BACKFILL
+from dure.kernels.layout import FAR, G_DIRTY, G_HEAD, G_NOW, G_PARTS, G_WAKES, P_BACKFILL
 from dure.kernels.queues import limit_left, wall
 
 
@@ -22,6 +22,18 @@ def _part(st, s, v, count):
 
 
 @kernel
+def _first_part_from(st, v, devices, cores, memory, job, start, length, worst):
+    """`earliest_on` for a job's whole-node part, or its only one: remembered by node for the head under EASY."""
+    if len(st.head_from) == 0 or job != st.g[G_HEAD]:
+        return earliest_on(st, v, devices, cores, memory, job, start, length, worst)
+    at = st.head_from[v]
+    if at < start:
+        at = earliest_on(st, v, devices, cores, memory, job, start, length, FAR)
+        st.head_from[v] = at
+    return at if at < worst else FAR
+
+
+@kernel
 def _earliest_single(st, s, e, job, start, worst):
     """Earliest (time, node) for a job of one part on one pool, before `worst`; (FAR, -1) if none."""
     shape = st.shapes[s]
@@ -31,7 +43,7 @@ def _earliest_single(st, s, e, job, start, worst):
     best, node = worst, -1
     for i in range(pool["first"], pool["first"] + pool["nodes"]):
         v = st.pool_nodes[i]
-        at = earliest_on(st, v, shape["count"], shape["cores"], shape["memory"], job, start, length, best)
+        at = _first_part_from(st, v, shape["count"], shape["cores"], shape["memory"], job, start, length, best)
         if at < best:
             best, node = at, v
             if best == start:
@@ -52,7 +64,8 @@ def _earliest_gang(st, s, e, job, start, worst):
             v = st.pool_nodes[i]
             if whole < entry["whole"]:
                 cores, memory = _part(st, s, v, pool["devices"])
-                if earliest_on(st, v, pool["devices"], cores, memory, job, at, length, at + 1) == at:
+                known_later = len(st.head_from) > 0 and job == st.g[G_HEAD] and st.head_from[v] > at
+                if not known_later and earliest_on(st, v, pool["devices"], cores, memory, job, at, length, at + 1) == at:
                     st.tentative[whole, 0] = v
                     st.tentative[whole, 1] = pool["devices"]
                     whole += 1
@@ -107,7 +120,7 @@ def _whole_nodes_from(st, s, e, job, start, length, worst):
     for i in range(pool["nodes"]):
         v = st.pool_nodes[pool["first"] + i]
         cores, memory = _part(st, s, v, pool["devices"])
-        at = earliest_on(st, v, pool["devices"], cores, memory, job, start, length, min(times[-1], worst))
+        at = _first_part_from(st, v, pool["devices"], cores, memory, job, start, length, min(times[-1], worst))
         if at < times[-1]:
             k = len(times) - 1
             while k > 0 and times[k - 1] > at:
@@ -141,13 +154,14 @@ def book_earliest(st, job, start):
     s = st.classes[st.job_class[job]]["shape"]
     shape = st.shapes[s]
     start = max(start, st.earliest[job])
-    best, best_entry, best_node = FAR, -1, -1
+    best, best_entry, best_node, last_gang = FAR, -1, -1, -1
     budget = st.projects[st.classes[st.job_class[job]]["project"]]["budget"]
     for e in range(shape["entry"], shape["entry"] + shape["entries"]):
         if st.entries[e]["charge"] * wall(limit_left(st, job), st.entries[e]["speed"]) > budget:
             continue
         if st.entries[e]["whole"] > 0:
             at = _earliest_gang(st, s, e, job, start, best)
+            last_gang = e
             v = -1
         else:
             at, v = _earliest_single(st, s, e, job, start, best)
@@ -163,7 +177,8 @@ def book_earliest(st, job, start):
         devices = shape["count"]
         st.booked[job] = book(st, job, best_node, best, end, devices, shape["cores"], shape["memory"], -1)
     else:
-        _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool may have written over them
+        if last_gang != best_entry:
+            _earliest_gang(st, s, best_entry, job, best, FAR)  # the nodes again: a later pool has written over them
         _book_parts(st, s, job, best, end)
     if best > st.g[G_NOW] and (st.p[P_BACKFILL] == BACKFILL_CONSERVATIVE or shape["lease"] != 0):
         st.g[G_WAKES] = heaps.push(st.wakes, st.nowhere, st.g[G_WAKES], float(best), job, job)

@@ -114,6 +114,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         bookings=_free_list(bookings, layout.BOOKING, "next"),
         segments=_segments(len(nodes), 2 * (running + len(nodes) + bookings) if flags.bookings else 0),
         not_before=np.zeros(len(nodes) * layout.SIZES * layout.LENGTHS if flags.bookings else 0, np.int64),
+        head_from=np.full(len(nodes) if policy.backfill is Backfill.EASY else 0, -1, np.int64),
         ends=np.zeros(running + 1, layout.HEAPED),
         ends_at=np.full(running + 1, -1, np.int64),
         nowhere=np.zeros(0, np.int64),
