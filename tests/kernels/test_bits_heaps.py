@@ -25,6 +25,7 @@ masks = st.integers(1, 2**62 - 1) | st.integers(0, 61).map(lambda d: 1 << d)
 def test_devices_of_a_mask(mask: int) -> None:
     devices = [d for d in range(62) if mask >> d & 1]
     assert bits.count_devices(mask) == len(devices)
+    assert bits.bit_length(mask) == mask.bit_length()
     assert bits.lowest_device(mask) == devices[0]
     if mask < 2**32:
         assert bits.lowest(mask) == devices[0]

@@ -56,6 +56,17 @@ def count_devices(mask):
 
 
 @kernel
+def bit_length(number):
+    """Bits of a number from 0 to 2^62, leading zeros left out."""
+    bits = 0
+    for half in (32, 16, 8, 4, 2, 1):
+        if number >> half != 0:
+            number >>= half
+            bits += half
+    return bits + number
+
+
+@kernel
 def insert(words, off, size, position):
     """Add a position."""
     count = size

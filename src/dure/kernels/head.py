@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dure.kernels.bookings import unbook
 from dure.kernels.jit import kernel
-from dure.kernels.layout import FAR, G_BOOKED_SHAPES, G_HEAD, G_LEASES, G_LIVE, G_NOW, P_LIMITS
+from dure.kernels.layout import FAR, G_BOOKED_SHAPES, G_HEAD, G_LIVE, G_NOW, P_LIMITS
 from dure.kernels.promises import book_earliest, may_gain
 from dure.kernels.queues import mark_ready
 
@@ -25,7 +25,7 @@ def move_head(st, c):
     if c >= 0:
         head = st.job_at[st.classes[c]["base"] + st.classes[c]["head"]]
     old = st.g[G_HEAD]
-    same = head == old and st.g[G_LEASES] == 0 and st.p[P_LIMITS] == 0
+    same = head == old and st.p[P_LIMITS] == 0  # a lease that is booked or dropped drops the head too
     if same and (head < 0 or (st.booked[head] >= 0 and not may_gain(st, head))):
         return
     moved = head != old

@@ -8,7 +8,7 @@ Kept only where bookings may exist. Moments that lie behind are forgotten at the
 
 from __future__ import annotations
 
-from dure.kernels.bits import count_devices, lowest_device
+from dure.kernels.bits import bit_length, count_devices, lowest_device
 from dure.kernels.jit import kernel
 from dure.kernels.layout import FAR, G_NOW, G_SEGMENT_FREE, LENGTHS, SIZES, WHOLE
 
@@ -114,11 +114,7 @@ def _more_room(st, v, at):
 @kernel
 def _size(devices):
     """0 for none, else one more than the power of two below."""
-    size = 0
-    while devices > 0 and size < SIZES - 1:
-        devices >>= 1
-        size += 1
-    return size
+    return min(bit_length(devices), SIZES - 1)
 
 
 @kernel
@@ -127,9 +123,7 @@ def no_room_before(st, v, devices, length, worst):
 
     Kept by node for sizes and lengths rounded down to powers of two: room only shrinks, except where `_more_room` says.
     """
-    size, power = _size(devices), 0
-    while power < LENGTHS - 1 and length >= 2 << power:
-        power += 1
+    size, power = _size(devices), min(bit_length(max(length, 1)) - 1, LENGTHS - 1)
     i = (v * SIZES + size) * LENGTHS + power
     known = max(st.not_before[i], st.g[G_NOW])
     if known < worst:
@@ -141,9 +135,9 @@ def no_room_before(st, v, devices, length, worst):
 
 @kernel
 def forget_head_time(st, v):
-    """What a node holds has changed: when the head could have its part of it is not known any more."""
-    if len(st.head_from) > 0:
-        st.head_from[v] = -1
+    """What a node holds has changed: when the head could have its part of it must be found anew (-2 less the old time)."""
+    if len(st.head_from) > 0 and st.head_from[v] >= 0:
+        st.head_from[v] = -2 - st.head_from[v]
 
 
 @kernel

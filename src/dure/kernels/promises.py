@@ -210,17 +210,30 @@ def may_gain(st, job):
             length = wall(left, entry["speed"])
             if entry["whole"] == 0:
                 cores, memory = shape["cores"], shape["memory"]
-                if _gains(st, job, v, shape["count"], cores, memory, length, at):
+                if _first_part_gains(st, job, v, shape["count"], cores, memory, length, at):
                     return True
                 continue
             devices = st.nodes[v]["devices"]
             cores, memory = _part(st, s, v, devices)
-            if _gains(st, job, v, devices, cores, memory, length, at):
+            if _first_part_gains(st, job, v, devices, cores, memory, length, at):
                 return True
             cores, memory = _part(st, s, v, entry["rest"])
             if entry["rest"] > 0 and _gains(st, job, v, entry["rest"], cores, memory, length, at):
                 return True
     return False
+
+
+@kernel
+def _first_part_gains(st, job, v, devices, cores, memory, length, at):
+    """`_gains` for a job's whole-node part, or its only one: not if it could have had the node as early when it was booked."""
+    before = st.head_from[v]
+    if before >= 0:
+        return False
+    when = earliest_on(st, v, devices, cores, memory, job, st.g[G_NOW], length, FAR)
+    st.head_from[v] = when
+    if before < -1 and when >= -2 - before:
+        return False
+    return _gains(st, job, v, devices, cores, memory, length, at)
 
 
 @kernel
