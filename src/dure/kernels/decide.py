@@ -312,13 +312,15 @@ def _spread(st, shape, first):
 
 @kernel
 def _gather_fresh(st):
-    """Under conservative: jobs without a booking are tried one by one, in their place in the order."""
+    """Under conservative: jobs without a booking, or whose booked time has come, are tried one by one, in their place in the order."""
     kept = 0
     for i in range(st.g[G_FRESH]):
         job = st.fresh[i]
-        if st.state[job] == S_WAITING and st.booked[job] < 0:
-            st.fresh[kept] = job
-            kept += 1
+        booked = st.booked[job] >= 0
+        if st.state[job] == S_WAITING and (not booked or st.bookings[st.booked[job]]["start"] <= st.g[G_NOW]):
+            if not booked:
+                st.fresh[kept] = job
+                kept += 1
             key = key_of(st, st.job_class[job], job)
             st.g[G_CANDIDATES] = heaps.push(st.candidates, st.nowhere, st.g[G_CANDIDATES], key, job, -1 - job)
     st.g[G_FRESH] = kept

@@ -152,6 +152,7 @@ def wake_ups(st, at):
             st.g[G_LEASE_DUE] = 1
         elif st.p[P_BOOKINGS] != 0 and st.booked[job] >= 0:
             mark_ready(st, s)
+            note_fresh(st, job)
         else:
             wait_again(st, job)
 
