@@ -74,7 +74,7 @@ def simulate(
         workload_of = workload_maker(workload, Reading(fmt, skip_bad, throughputs, processors, jobs))
         for line in workload_of(seed).notes:
             note(line)
-    with noted_if_slow("compiling the scheduler, once on this machine (up to 30 s) ...", _LOADED_S):
+    with noted_if_slow("compiling the scheduler, once on this machine (about half a minute) ...", _LOADED_S):
         twin.compile_kernels()
     with _stop_asked() as asked:
         done = twin.experiment(

@@ -48,7 +48,7 @@ class Conditions:
 def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Conditions, seed: int) -> State:
     """The state of the scheduler before the first event: everything up and empty, nobody submitted.
 
-    Raises InputError where project terms contradict each other, or preemption meets promises.
+    Raises InputError where project terms contradict each other, preemption meets promises, or a charge is beyond counting.
     Long because it is one flat list of what each array of the state holds at the start.
     """
     if policy.preempt and policy.backfill in (Backfill.EASY, Backfill.CONSERVATIVE):
@@ -59,6 +59,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     nodes, pools, pool_nodes, node_words = _nodes(fleet)
     sites = _sites(fleet, conditions)
     found = demand(fleet, workload, policy, conditions.removed_pools, sites["headroom"][pools["site"]].tolist())
+    _check_charges(workload, found)
     classes, job_class, never = _classes(workload, policy, conditions, found, flags)
     projects, row_of = _projects(workload, conditions, flags)
     classes["project"] = row_of[classes["project"]]
@@ -144,6 +145,18 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     _set_policy(state, fleet, workload, policy, conditions, flags, seed, width)
     _open(state, conditions)
     return state
+
+
+def _check_charges(workload: Workload, found: Demand) -> None:
+    """InputError where what one job is charged for its time limit does not fit 62 bits."""
+    if not len(found.entries) or not len(workload):
+        return
+    charge, slowest = int(found.entries["charge"].max()), int(found.entries["speed"].min())
+    longest = -(-int(workload.limit_s.max()) * WHOLE // slowest)
+    if charge * longest >= FAR:
+        raise InputError(
+            "a job's charge is too large to be counted", field="limit_s", value=longest, accepted=f"at most {FAR // charge} s"
+        )
 
 
 def _leaving(workload: Workload) -> float:
