@@ -10,7 +10,7 @@ from dure.errors import InvariantBroken
 from dure.scheduler.policies import policy
 from dure.scheduler.snapshot import Event, Snapshot, advance, commit, schedule
 from dure.simulator.run import run
-from dure.vocabulary import JobEvent, JobState, Refusal
+from dure.vocabulary import JobEvent, JobKind, JobState, Refusal
 from dure.workload import Job
 from tests.worlds import World, job, pool, worlds
 
@@ -73,6 +73,33 @@ def test_a_plan_changes_nothing_until_it_is_committed() -> None:
     plan = schedule(snapshot)
     assert plan.starts
     assert all(np.array_equal(a, b) for a, b in zip(before, snapshot.state, strict=True))
+
+
+def test_a_job_waits_for_its_earliest_start() -> None:
+    world = World(pools=(pool(each=2),), jobs=(job(0, 10, earliest_s=50), job(0, 100)))
+    snapshot = Snapshot.of(world.fleet, world.workload, policy("fifo"))
+    snapshot = advance(snapshot, 0, [Event(JobEvent.SUBMIT, j) for j in range(2)])
+    plan = schedule(snapshot)
+    assert [s.job for s in plan.starts] == [1]
+    assert snapshot.reasons([0]) == {0: Refusal.NOT_YET}
+    snapshot = advance(commit(snapshot, plan), 50, [])
+    assert [s.job for s in schedule(snapshot).starts] == [0]
+
+
+@pytest.mark.parametrize("name", ["greedy", "easy", "conservative"])
+def test_a_cancelled_job_leaves_no_trace(name: str) -> None:
+    """One in the queue, one booked, one not yet let in, and a lease for a date: the last job has the fleet to itself."""
+    waiting = (job(1, 100, 2), job(1, 90), job(1, 9, earliest_s=50), job(1, 90, 2, kind=JobKind.LEASE, earliest_s=60))
+    world = World(pools=(pool(each=2),), jobs=(job(0, 20), *waiting, job(30, 100, 2)))
+    snapshot = advance(Snapshot.of(world.fleet, world.workload, policy(name)), 0, [Event(JobEvent.SUBMIT, 0)])
+    snapshot = commit(snapshot, schedule(snapshot))
+    snapshot = advance(snapshot, 1, [Event(JobEvent.SUBMIT, j) for j in (1, 3, 4)])
+    snapshot = commit(snapshot, schedule(snapshot))
+    assert set(snapshot.reasons()) == {1, 3, 4}
+    snapshot = advance(snapshot, 20, [Event(JobEvent.COMPLETE, 0), *(Event(JobEvent.CANCEL, j) for j in (1, 3, 4))])
+    assert not schedule(snapshot).starts
+    snapshot = advance(snapshot, 60, [Event(JobEvent.SUBMIT, 5)])
+    assert [s.job for s in schedule(snapshot).starts] == [5]
 
 
 def test_every_waiting_job_has_a_reason() -> None:

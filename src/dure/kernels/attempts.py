@@ -180,6 +180,23 @@ def wait_again(st, job):
 
 
 @kernel
+def withdraw(st, job):
+    """Take a waiting job away: from the queue, from among the leases, or before it was let in (its wake then means nothing)."""
+    if st.p[P_BOOKINGS] != 0 and st.booked[job] >= 0:
+        unbook(st, job)
+    if st.shapes[st.classes[st.job_class[job]]["shape"]]["lease"] != 0:
+        kept = 0
+        for i in range(st.g[G_LEASES]):
+            if st.leases[i] != job:
+                st.leases[kept] = st.leases[i]
+                kept += 1
+        st.g[G_LEASES] = kept
+        st.g[G_WAITING] -= 1
+    elif st.earliest[job] <= st.g[G_NOW]:
+        dequeue(st, job)
+
+
+@kernel
 def note_fresh(st, job):
     """Under conservative: a job without a booking."""
     st.fresh[st.g[G_FRESH]] = job

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dure.kernels.attempts import record, start, stop, wait_again
+from dure.kernels.attempts import record, start, stop, withdraw
 from dure.kernels.codes import (
     E_CANCEL,
-    E_REFUSE,
     E_START,
     E_SUBMIT,
-    FAIL,
     ORDER_MULTIFACTOR,
     R_NONE,
     S_RUNNING,
@@ -18,9 +16,8 @@ from dure.kernels.codes import (
 )
 from dure.kernels.decide import explain
 from dure.kernels.jit import kernel
-from dure.kernels.layout import G_HEAP, G_NOW, G_PARTS, P_ORDER
-from dure.kernels.queues import dequeue
-from dure.kernels.replay import change_node, drop_claims, empty_node
+from dure.kernels.layout import G_HEAP, G_NOW, G_PARTS, G_WAKES, P_ORDER
+from dure.kernels.replay import submit, wake_ups
 from dure.kernels.shares import tick
 
 
@@ -34,6 +31,8 @@ def tell(st, now, what, job, entry, parts, node, devices):
     st.g[G_NOW] = now
     if st.p[P_ORDER] == ORDER_MULTIFACTOR:
         tick(st)
+    if st.g[G_WAKES] > 0:
+        wake_ups(st, now)
     slot_of = np.full(len(st.submit), -1, np.int64)
     for i in range(st.g[G_HEAP]):
         slot_of[st.slots[st.ends[i]["item"]]["job"]] = st.ends[i]["item"]
@@ -43,11 +42,7 @@ def tell(st, now, what, job, entry, parts, node, devices):
         if st.table[st.state[one], event] < 0:
             return i
         if event == E_SUBMIT:
-            record(st, one, E_SUBMIT, R_NONE, -1)
-            if st.job_class[one] < 0:
-                record(st, one, E_REFUSE, np.int64(st.never[one]), -1)
-            else:
-                wait_again(st, one)
+            submit(st, one)
         elif event == E_START:
             for k in range(parts[i]):
                 st.tentative[k, 0] = node[part + k]
@@ -58,22 +53,9 @@ def tell(st, now, what, job, entry, parts, node, devices):
         elif st.state[one] == S_RUNNING:
             stop(st, slot_of[one], event)
         elif event == E_CANCEL and st.state[one] == S_WAITING:
-            dequeue(st, one)
+            withdraw(st, one)
             record(st, one, E_CANCEL, R_NONE, -1)
     return -1
-
-
-@kernel
-def tell_nodes(st, now, node, kind):
-    """Nodes that were repaired, opened, failed or closed (codes), in order."""
-    st.g[G_NOW] = now
-    for i in range(len(node)):
-        was = st.nodes[node[i]]["up"]
-        change_node(st, node[i], kind[i])
-        if was > st.nodes[node[i]]["up"]:
-            empty_node(st, node[i])
-        if kind[i] == FAIL:
-            drop_claims(st, node[i])
 
 
 @kernel

@@ -80,6 +80,8 @@ def _taken(st, v):
 def _first_in_level(st, s, pool, level, count, share, cores, memory, owner, length, before):
     """Lowest node of a level that holds a part, and whether only a booking stood in the way: (node or -1, refused)."""
     offset = pool["words"] + level * pool["stride"]
+    if st.node_bits[offset + pool["stride"] - 1] == 0:  # the top word: no node has this level
+        return -1, False
     refused = False
     place = following(st.node_bits, offset, pool["nodes"], 0)
     while place >= 0:

@@ -126,16 +126,21 @@ def _log_is_short(st, arriving):
 def arrivals(st, at):
     """Submit the jobs of this moment."""
     while st.g[G_ARRIVAL] < len(st.submit) and st.submit[st.g[G_ARRIVAL]] == at:
-        job = st.g[G_ARRIVAL]
-        st.g[G_ARRIVAL] = job + 1
-        record(st, job, E_SUBMIT, R_NONE, -1)
-        c = st.job_class[job]
-        if c < 0:
-            record(st, job, E_REFUSE, np.int64(st.never[job]), -1)
-        elif st.shapes[st.classes[c]["shape"]]["lease"] == 0 and st.earliest[job] > at:
-            st.g[G_WAKES] = heaps.push(st.wakes, st.nowhere, st.g[G_WAKES], float(st.earliest[job]), job, job)
-        else:
-            wait_again(st, job)
+        submit(st, st.g[G_ARRIVAL])
+        st.g[G_ARRIVAL] += 1
+
+
+@kernel
+def submit(st, job):
+    """Submit a job now: refused if it can never run, else it waits, from its earliest start on."""
+    record(st, job, E_SUBMIT, R_NONE, -1)
+    c = st.job_class[job]
+    if c < 0:
+        record(st, job, E_REFUSE, np.int64(st.never[job]), -1)
+    elif st.shapes[st.classes[c]["shape"]]["lease"] == 0 and st.earliest[job] > st.g[G_NOW]:
+        st.g[G_WAKES] = heaps.push(st.wakes, st.nowhere, st.g[G_WAKES], float(st.earliest[job]), job, job)
+    else:
+        wait_again(st, job)
 
 
 @kernel
@@ -220,20 +225,6 @@ def _empty_nodes(st, first, last):
                 c = st.chunks[c]["next"]
         if best < 0:
             return
-        stop(st, best, E_NODE_FAIL)
-
-
-@kernel
-def empty_node(st, v):
-    """Stop every attempt on a node, in the order in which they started."""
-    while st.nodes[v]["chunk"] >= 0:
-        best = -1
-        c = st.nodes[v]["chunk"]
-        while c >= 0:
-            slot = st.chunks[c]["slot"]
-            if best < 0 or st.slots[slot]["seq"] < st.slots[best]["seq"]:
-                best = slot
-            c = st.chunks[c]["next"]
         stop(st, best, E_NODE_FAIL)
 
 
