@@ -34,11 +34,11 @@ class Demand:
 
 
 def demand(
-    fleet: Fleet, workload: Workload, policy: Policy, removed_pools: frozenset[str], headroom: Sequence[int]
+    fleet: Fleet, workload: Workload, policy: Policy, removed_pools: frozenset[str], headroom: Sequence[int] = ()
 ) -> Demand:
     """Group the jobs of a workload by what they ask for, and find the eligible pools of each group.
 
-    `headroom`: by pool, microwatts that its site may draw beyond what it draws idle.
+    `headroom`: by pool, microwatts that its site may draw beyond what it draws idle; empty: no caps.
     """
     kind = np.where(workload.kind == JobKind.LEASE, 2, np.where(workload.kind == JobKind.TRAINING, 1, 0))
     packed = workload.accelerators.astype(np.int64)
@@ -110,7 +110,7 @@ def _eligible(
         whole, rest = parts
         speed = speeds.get(pool.model, MILLI) if count else MILLI
         charge, power = _charge_and_power(fleet, workload, row, pool, whole)
-        if power > headroom[index]:
+        if headroom and power > headroom[index]:
             continue
         cost = {
             Choice.ANY: 0.0,
