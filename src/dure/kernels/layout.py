@@ -229,7 +229,9 @@ class State(NamedTuple):
     bookings: NDArray[Any]  # BOOKING
     segments: NDArray[Any]  # SEGMENT
     not_before: NDArray[Any]  # int64[V * SIZES * LENGTHS] by node, size and length: no room for them before; else empty
-    head_from: NDArray[Any]  # int64[V] when the head could first have its part of a node; -1: not known; -2 less that: before a change
+    head_from: NDArray[
+        Any
+    ]  # int64[V] when the head could first have its part of a node; -1: not known; -2 less that: before a change
     ends: NDArray[Any]  # HEAPED slots by end, then start
     ends_at: NDArray[Any]  # int64 index of a slot in it
     nowhere: NDArray[Any]  # int64[0]: for heaps of which no index is kept

@@ -65,7 +65,10 @@ def _earliest_gang(st, s, e, job, start, worst):
             if whole < entry["whole"]:
                 cores, memory = _part(st, s, v, pool["devices"])
                 known_later = len(st.head_from) > 0 and job == st.g[G_HEAD] and st.head_from[v] > at
-                if not known_later and earliest_on(st, v, pool["devices"], cores, memory, job, at, length, at + 1) == at:
+                if (
+                    not known_later
+                    and earliest_on(st, v, pool["devices"], cores, memory, job, at, length, at + 1) == at
+                ):
                     st.tentative[whole, 0] = v
                     st.tentative[whole, 1] = pool["devices"]
                     whole += 1

@@ -155,7 +155,10 @@ def _check_charges(workload: Workload, found: Demand) -> None:
     longest = -(-int(workload.limit_s.max()) * WHOLE // slowest)
     if charge * longest >= FAR:
         raise InputError(
-            "a job's charge is too large to be counted", field="limit_s", value=longest, accepted=f"at most {FAR // charge} s"
+            "a job's charge is too large to be counted",
+            field="limit_s",
+            value=longest,
+            accepted=f"at most {FAR // charge} s",
         )
 
 
