@@ -63,7 +63,7 @@ def commands(command: Any, path: tuple[str, ...] = ("dure",)) -> Iterator[tuple[
         yield from commands(sub, (*path, name))
 
 
-@pytest.mark.parametrize(("name", "command"), commands(typer.main.get_command(app)))
+@pytest.mark.parametrize(("name", "command"), list(commands(typer.main.get_command(app))))
 def test_every_command_and_option_is_documented(name: str, command: Any) -> None:
     sections = dict(re.findall(r"^## `(.*?)`\n(.*?)(?=^## |\Z)", text("reference/cli.md"), re.M | re.S))
     assert name in sections, f"no section about {name}"
