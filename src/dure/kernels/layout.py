@@ -149,8 +149,8 @@ CHUNK = _dtype(  # the part of an attempt on one node
     prev=_i8,
 )
 
-SIZES: Final = 8  # accelerators by power of two, 0 apart
-LENGTHS: Final = 26  # seconds by power of two
+SIZES: Final = 5  # accelerators by power of two up to 8, 0 apart
+LENGTHS: Final = 22  # seconds by power of two, up to 24 days
 
 BOOKING = _dtype(  # a claim on part of a node from a time on
     start=_i8,

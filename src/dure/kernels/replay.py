@@ -51,7 +51,7 @@ from dure.kernels.layout import (
     P_ORDER,
     P_REQUEUES,
 )
-from dure.kernels.nodes import set_up
+from dure.kernels.nodes import mark_dirty, set_up
 from dure.kernels.queues import mark_ready
 from dure.kernels.shares import tick
 
@@ -198,6 +198,7 @@ def change_node(st, v, kind):
     node = st.nodes[v]
     if kind == REPAIR:
         node["failed"] -= 1
+        mark_dirty(st, v)  # even while it stays closed it counts in bookings again
     elif kind == OPEN:
         node["planned"] -= 1
         _end_closures(st, v)

@@ -113,7 +113,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
         slots=_free_list(running, layout.SLOT, "chunk"),
         chunks=_free_list(running + len(nodes), layout.CHUNK, "next"),
         bookings=_free_list(bookings, layout.BOOKING, "next"),
-        segments=_segments(len(nodes), 2 * (running + len(nodes) + bookings) if flags.bookings else 0),
+        segments=_segments(len(nodes), running + len(nodes) + 2 * bookings if flags.bookings else 0),
         not_before=np.zeros(len(nodes) * layout.SIZES * layout.LENGTHS if flags.bookings else 0, np.int64),
         head_from=np.full(len(nodes) if policy.backfill is Backfill.EASY else 0, -1, np.int64),
         ends=np.zeros(running + 1, layout.HEAPED),
