@@ -309,7 +309,6 @@ FIXED: Final = frozenset(
     G_RUNNING,
     G_DOWN,  # nodes down
     G_HEAD,  # under EASY: the booked job
-    G_HEAD_MOVED,  # under EASY: the head's booking changed in this pass
     G_TICK,  # time of the last multifactor update
     G_FLEET_MILLI,  # accelerators of the fleet, in milli
     G_OVERFLOW,
@@ -326,7 +325,7 @@ FIXED: Final = frozenset(
     G_LEASES,  # leases that wait
     G_LEASE_DUE,  # some lease has no booking, or its time has come
     G_POWER_HELD,  # some class is held back for power
-) = range(36)
+) = range(35)
 G_SIZE: Final = 40
 
 # The policy in State.p
@@ -349,11 +348,10 @@ G_SIZE: Final = 40
     P_CLASS_HIGH,
     P_LIMITS,  # some project has a limit or a budget
     P_REQUEUES,  # attempts may be stopped early
-    P_LEAVES,  # projects
     P_SCORED,  # the placement looks at every node
     P_CHARGES,  # usage by project counts
     P_RANKED,  # somebody asks which class comes first (backfill none, easy): they are kept in order
-) = range(22)
+) = range(21)
 P_SIZE: Final = 24
 
 # Weights of the multifactor priority in State.w
