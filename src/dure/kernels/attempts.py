@@ -198,7 +198,7 @@ def withdraw(st, job):
 
 @kernel
 def note_fresh(st, job):
-    """Under conservative: a job without a booking."""
+    """Under conservative: a job without a booking, or whose booked time has come."""
     st.fresh[st.g[G_FRESH]] = job
     st.g[G_FRESH] += 1
 

@@ -221,8 +221,10 @@ def may_gain(st, job):
             if _first_part_gains(st, job, v, devices, cores, memory, length, at):
                 return True
             cores, memory = _part(st, s, v, entry["rest"])
-            if entry["rest"] > 0 and _gains(st, job, v, entry["rest"], cores, memory, length, at):
-                return True
+            if entry["rest"] > 0:
+                when = earliest_on(st, v, entry["rest"], cores, memory, job, st.g[G_NOW], length, at + 1)
+                if _gains(st, job, v, when, at):
+                    return True
     return False
 
 
@@ -236,12 +238,12 @@ def _first_part_gains(st, job, v, devices, cores, memory, length, at):
     st.head_from[v] = when
     if before < -1 and when >= -2 - before:
         return False
-    return _gains(st, job, v, devices, cores, memory, length, at)
+    return _gains(st, job, v, when, at)
 
 
 @kernel
-def _gains(st, job, v, devices, cores, memory, length, at):
-    when = earliest_on(st, v, devices, cores, memory, job, st.g[G_NOW], length, at + 1)
+def _gains(st, job, v, when, at):
+    """Whether a part on node `v` from `when` on beats a booking for `at`: earlier, or then and on a lower node."""
     if when != at:
         return when < at
     higher = False
