@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help setup demo test check oracle bench pins clean
+.PHONY: help setup demo test check oracle databases bench pins clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,9 +33,8 @@ setup: .venv/.dev ## make .venv with everything that running and testing needs
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-demo: .venv/.runtime ## a month of a national fleet under four policies, and a report to look at
-	@$(BIN)/dure simulate --fleet examples/fleets/korea-2026.toml --workload examples/workloads/korea-month.toml \
-	  --policy fifo,priority,easy,packed --out demo/report.html
+demo: .venv/.runtime ## a small call, and a month of a national fleet that spends its awards; a report to look at
+	@$(BIN)/dure demo --out demo
 
 test: .venv/.dev ## all tests
 	@$(BIN)/python -c "from dure.app.twin import compile_kernels; compile_kernels()"  # once, not once a worker
@@ -51,6 +50,10 @@ oracle: .venv/.dev
 	@echo "Kernels against their slow twins, without the compiler ..."
 	@out=$$(NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/kernels 2>&1) || { echo "$$out"; exit 1; }
 
+databases: .venv/.dev ## the tests of the store, the use cases and the API, on PostgreSQL
+	@url=$$(tools/postgres start) && DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  tests/store tests/app tests/web; code=$$?; tools/postgres stop; exit $$code
+
 bench: .venv/.runtime ## all benchmarks; rewrites the table in docs/reference/benchmarks.md
 	@$(BIN)/python -m bench --table docs/reference/benchmarks.md
 
@@ -58,7 +61,7 @@ pins: .venv/.dev ## resolve the requirements anew (needs uv)
 	@PIP_COMPILE="uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --universal \
 	  --fork-strategy fewest --python-version 3.11 --upgrade"; \
 	echo flit_core | $$PIP_COMPILE pyproject.toml - --output-file requirements.txt && \
-	$$PIP_COMPILE pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$$PIP_COMPILE pyproject.toml --extra dev --extra postgres --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## remove what was made
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

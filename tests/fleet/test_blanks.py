@@ -1,4 +1,4 @@
-"""Rates against the published table of reference GPU units; what blanks mean."""
+"""What blanks mean."""
 
 from dataclasses import replace
 
@@ -16,34 +16,6 @@ def fleet_of(*models: str, rates: tuple[Rate, ...] = ()) -> Fleet:
     pools = tuple(Pool(m, "s", m, 1, 1, 0, 0) for m in models)
     known = {m: CATALOGUE.get(m, replace(BLANK, id=m)) for m in models}
     return Fleet("f", (Site("s", "s", "KR"),), pools, known, rates=rates)
-
-
-@pytest.mark.parametrize(
-    ("model", "published"),
-    [("H100", 12.2), ("A100-80", 4.8), ("A100-40", 4.0), ("V100", 2.2), ("V100M16", 2.2), ("T4", 1.3)],
-)
-def test_formula_gives_the_published_units(model: str, published: float) -> None:
-    assert blanks.rate_milli(fleet_of(model), model) == Rate(model, round(published * 1000), "formula")
-
-
-@pytest.mark.parametrize(
-    ("model", "name", "published"),
-    [
-        ("A100-40", "1g.5gb", 0.6),
-        ("A100-40", "3g.20gb", 2.0),
-        ("H100", "1g.10gb", 1.7),
-        ("H100", "2g.20gb", 3.5),
-        ("H100", "3g.40gb", 6.1),
-    ],
-)
-def test_slices_cost_the_larger_of_their_shares(model: str, name: str, published: float) -> None:
-    rate = blanks.rate_milli(fleet_of(model), model)
-    assert blanks.slice_rate_milli(rate, CATALOGUE[model], name) == pytest.approx(published * 1000, abs=50)
-
-
-def test_slice_unknown_to_the_model_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"1g\.10gb"):
-        blanks.slice_rate_milli(Rate("H100", 12_200, "formula"), CATALOGUE["H100"], "9g.80gb")
 
 
 @pytest.mark.parametrize("missing", ["fp32_tflops", "fp16_tflops", "memory_gib"])

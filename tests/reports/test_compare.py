@@ -14,7 +14,7 @@ from dure.reports.compare import SCHEMA, compare, t_interval
 from dure.reports.facts import Run
 from dure.reports.metrics import METRICS
 from dure.reports.report import difference_table
-from dure.reports.tables import Column, Table
+from dure.reports.table import Column, Table
 from dure.reports.words import Words
 from dure.workload.columns import Job
 from tests.reports.worlds import HOUR, replay

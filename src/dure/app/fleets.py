@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dure.fleet.blanks import busy_milliwatts, idle_milliwatts, may_train, rate_milli
 from dure.fleet.model import Fleet, Pool
-from dure.reports.tables import Column, Table, Value
+from dure.reports.table import Column, Table, Value
 from dure.units import MIB_PER_GIB, MILLI
 
 Rows = list[dict[str, Value]]

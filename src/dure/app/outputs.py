@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from dure.errors import InputError
 
 if TYPE_CHECKING:
     from dure.app.twin import Experiment
-    from dure.reports.tables import Table, Value
+    from dure.reports.report import Section
+    from dure.reports.table import Table, Value
     from dure.reports.words import Words
     from dure.workload.columns import Workload
 
@@ -61,15 +63,15 @@ def save_logs(done: Experiment, log: Path | None) -> None:
             write_runlog(run.log, stream, path.suffix[1:])
 
 
-def save_report(done: Experiment, out: Path | None, language: str = "en") -> None:
-    """The HTML report."""
+def save_report(done: Experiment, out: Path | None, language: str = "en", first: Sequence[Section] = ()) -> None:
+    """The HTML report; `first` are sections to be shown before those of the runs."""
     if out is None:
         return
     from dure.formats.html import write_report
     from dure.formats.streams import replaced
     from dure.reports.report import build_report
 
-    report = build_report(done.runs, done.scenario, language=language)
+    report = build_report(done.runs, done.scenario, language=language, first=first)
     with replaced(out) as stream, TextIOWrapper(stream, encoding="utf-8", newline="\n") as text:
         write_report(report, text)
 
@@ -102,7 +104,7 @@ def tables(done: Experiment, language: str = "en") -> list[Table]:
 
 def _beside(waits: Table, policies: list[str], words: Words) -> Table:
     """Mean wait of each group, one column a policy: narrow enough for a terminal."""
-    from dure.reports.tables import Column, Table
+    from dure.reports.table import Column, Table
 
     rows: dict[str, dict[str, Value]] = {}
     for row in waits.rows:
@@ -119,7 +121,8 @@ def plain_tables(done: Experiment) -> list[Table]:
     """For machines: every metric of every run, differences to the first policy, waits by size, kind and project."""
     from dure.reports.compare import compare
     from dure.reports.metrics import METRICS
-    from dure.reports.tables import Column, comparison, from_frame, waits_by
+    from dure.reports.table import Column
+    from dure.reports.tables import comparison, from_frame, waits_by
     from dure.reports.words import Words
 
     words, frame = Words(), compare(done.runs)

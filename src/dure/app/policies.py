@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 
-from dure.reports.tables import Column, Table
+from dure.reports.table import Column, Table
 from dure.scheduler.policies import POLICIES, Backfill, Choice, Order, Placement, Policy
 
 _PARTS = (Order, Backfill, Placement, Choice)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dure.reports.tables import Column, Table, from_frame
+from dure.reports.table import Column, Table
+from dure.reports.tables import from_frame
 from dure.units import FAR_S
 
 if TYPE_CHECKING:

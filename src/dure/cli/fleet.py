@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dure.cli.options import Csv, Json
+from dure.cli.options import Csv, Json, group
 from dure.cli.show import Form, emit
 
-app = typer.Typer(help="Show a fleet, or check its file.", no_args_is_help=True)
+app = group()
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The fleet: TOML, or an openb node list.")]
 
 

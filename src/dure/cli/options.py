@@ -21,3 +21,8 @@ Processors = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=0, metavar="N", help="Only the first N jobs.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave malformed rows out; count and list them.")]
+
+
+def group() -> typer.Typer:
+    """A verb with verbs of its own; `dure.cli.main` says what it is for."""
+    return typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)

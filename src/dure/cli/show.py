@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from threading import Timer
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dure.reports.tables import Table
+    from dure.reports.table import Table
 
 PATIENCE_S = 2.0  # work shorter than this shows nothing
 _PLAIN_EVERY_S = 15.0  # between lines of progress where stderr is a file
@@ -124,6 +126,24 @@ def _lines(label: str) -> Callable[[float], None]:
             note(f"{label}: {fraction:.0%}")
 
     return show
+
+
+@contextmanager
+def stop_asked() -> Iterator[list[int]]:
+    """A list that fills when the user presses Ctrl-C, to stop in good order. A second press is final."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        note("stopping; press Ctrl-C again to leave at once")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dure.app.inputs import Reading, open_fleet, open_policy, open_scenario, workload_maker
 from dure.cli.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs
-from dure.cli.show import Form, emit, note, noted_if_slow, watch
+from dure.cli.show import Form, emit, note, noted_if_slow, stop_asked, watch
 
 if TYPE_CHECKING:
     from dure.app.twin import Experiment
@@ -76,7 +72,7 @@ def simulate(
             note(line)
     with noted_if_slow("compiling the scheduler, once on this machine (about half a minute) ...", _LOADED_S):
         twin.compile_kernels()
-    with _stop_asked() as asked:
+    with stop_asked() as asked:
         done = twin.experiment(
             world,
             workload_of,
@@ -87,24 +83,6 @@ def simulate(
             watch=partial(watch, stop=lambda: bool(asked)),
         )
     _finish(done, out, log, language, Form.of(as_json, as_csv))
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """A list that fills when the user presses Ctrl-C, to stop in good order. A second press is final."""
-    asked: list[int] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        note("stopping; press Ctrl-C again to leave at once")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _finish(done: Experiment, out: Path | None, log: Path | None, language: str, form: Form) -> None:

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from dure.app.inputs import Reading, open_fleet, open_workload
-from dure.cli.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs
+from dure.cli.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs, group
 from dure.cli.show import Form, emit, note, watch
 
-app = typer.Typer(help="Describe, convert, fit or generate a workload.", no_args_is_help=True)
+app = group()
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="A trace in any known format, or a generator's TOML.")]
 Params = Annotated[Path, typer.Argument(metavar="FILE", help="A generator's TOML, as `fit` writes it.")]
 Target = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .csv or .parquet.")]

@@ -1,4 +1,4 @@
-"""What a blank in the catalogue means: for speed, for the unit rate, for power, for training. Nowhere else says so.
+"""What a blank in the catalogue means: for speed, for power, for training; for the unit rate `fleet.rates` says it.
 
 figure                     blank means                                          shown as
 FP16                       the same speed as any other model (1000)             -
@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from dure.errors import UnknownName
 from dure.fleet.model import Accelerator, Fleet, Rate
+from dure.fleet.rates import rate_at
 from dure.units import MILLI
 
-ASSUMED_MILLI_UNITS: Final = MILLI  # a model nobody could rate is charged like a quarter of an A100-40
 ASSUMED_TDP_W: Final = 1000  # high on purpose: a power cap must hold whatever the datasheet will say
 IDLE_SHARE_MILLI: Final = 120  # assumption: an idle accelerator draws 12 % of its TDP
-_REFERENCE_FP32, _REFERENCE_FP16, _REFERENCE_GIB = 19.49, 312.0, 40.0  # A100-40, which is 4 units an hour
 
 
 def speed_milli(model: Accelerator, reference: Accelerator) -> int:
@@ -33,42 +31,9 @@ def may_train(model: Accelerator) -> bool:
     return model.trains is not False
 
 
-def formula_milli_units(model: Accelerator) -> int | None:
-    """Milli-units an hour by the reference-GPU-unit formula of Canada's research alliance, to a tenth of a unit.
-
-    1.6 FP32/FP32' + 1.6 FP16/FP16' + 0.8 memory/40 GB, where ' is the A100-40. None where a figure is not known.
-    """
-    if model.fp32_tflops is None or model.fp16_tflops is None or model.memory_gib is None:
-        return None
-    fp32, fp16 = 1.6 * model.fp32_tflops / _REFERENCE_FP32, 1.6 * model.fp16_tflops / _REFERENCE_FP16
-    return round(10 * (fp32 + fp16 + 0.8 * model.memory_gib / _REFERENCE_GIB)) * (MILLI // 10)
-
-
 def rate_milli(fleet: Fleet, model: str) -> Rate:
-    """The rate of a model of the fleet: its own table first, then the formula, then the assumption.
-
-    The empty model (nodes without accelerators) costs nothing. Raises UnknownName for a model the fleet has not.
-    """
-    for rate in fleet.rates:
-        if rate.model == model:
-            return rate
-    if not model:
-        return Rate("", 0, "no accelerators")
-    if model not in fleet.models:
-        raise UnknownName("accelerator model", model, fleet.models)
-    milli_units = formula_milli_units(fleet.models[model])
-    return Rate(model, ASSUMED_MILLI_UNITS, "assumed") if milli_units is None else Rate(model, milli_units, "formula")
-
-
-def slice_rate_milli(rate: Rate, model: Accelerator, name: str) -> int:
-    """Milli-units an hour of one slice: the rate times the larger of its compute and memory shares.
-
-    The larger, because one who takes half the memory denies that half to everybody. Raises UnknownName.
-    """
-    for slice_name, compute_milli, memory_milli in model.slices:
-        if slice_name == name:
-            return -(-rate.milli_units * max(compute_milli, memory_milli) // MILLI)
-    raise UnknownName(f"slice of {model.id}", name, (s[0] for s in model.slices))
+    """The rate of a model on the day the fleet starts. A run has one rate for each model. Raises UnknownName."""
+    return rate_at(fleet, model, fleet.start_utc_s)
 
 
 def idle_milliwatts(model: Accelerator) -> int:

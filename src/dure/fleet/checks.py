@@ -76,11 +76,10 @@ def not_empty(fleet: Fleet) -> Iterator[Fault]:
 
 
 def unique_ids(fleet: Fleet) -> Iterator[Fault]:
-    """Sites, pools and rates are named, and no two alike."""
+    """Sites, pools and rates are named, and no two alike; a rate's name is its model, slice, workload and date."""
     tables = (
         ("site", "id", [s.id for s in fleet.sites]),
         ("pool", "id", [p.id for p in fleet.pools]),
-        ("rate", "model", [r.model for r in fleet.rates]),
     )
     for table, field, ids in tables:
         seen: dict[str, int] = {}
@@ -90,6 +89,15 @@ def unique_ids(fleet: Fleet) -> Iterator[Fault]:
             elif seen.setdefault(name, i) != i:
                 message = f"used before, by {table} number {seen[name] + 1}"
                 yield Fault(table, i, name, field, message, name, "a new name")
+    rates = [(r.model, r.slice, r.workload, r.from_utc_s) for r in fleet.rates]
+    for i, rate in enumerate(rates):
+        if not rate[0]:
+            yield Fault("rate", i, "", "model", "has no name", accepted="an accelerator model")
+        elif rates.index(rate) != i:
+            accepted = "another slice, workload or date"
+            yield Fault(
+                "rate", i, rate[0], "model", f"used before, by rate number {rates.index(rate) + 1}", rate[0], accepted
+            )
 
 
 def figures(fleet: Fleet) -> Iterator[Fault]:

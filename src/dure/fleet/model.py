@@ -98,11 +98,15 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Units charged for one accelerator-hour of a model, with where the figure comes from."""
+    """Units charged for one accelerator-hour of a model, with where the figure comes from and since when it holds."""
 
     model: str = column("", "accelerator model id")
     milli_units: int = column("milli-units/h", "units of one accelerator-hour, in thousandths")
     basis: str = column("", "formula, table, measured or assumed")
+    slice: str = column("", "slice of the model; empty: the whole accelerator", default="")
+    workload: str = column("", "class of workload it was measured for; empty: any", default="")
+    from_utc_s: int = column("UTC s", "holds from this moment until the next one", default=0)
+    source: str = column("", "where the figure was read", default="")
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,12 @@ class Fleet:
     pools: tuple[Pool, ...]
     models: dict[str, Accelerator]
     outages: tuple[Outage, ...] = ()
-    rates: tuple[Rate, ...] = ()
+    rates: tuple[Rate, ...] = ()  # its own
     start_utc_s: int = 0
     source: str = ""
     node_pool_order: NDArray[np.int32] | None = None  # pool index per node, where pools interleave (node lists)
     node_names: tuple[str, ...] = ()
+    published: tuple[Rate, ...] = ()  # rates of the published table; its own go before them
 
     def node_pool(self) -> NDArray[np.int32]:
         """Pool index of every node, in node order: pool after pool unless the source said otherwise."""

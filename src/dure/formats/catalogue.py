@@ -1,4 +1,5 @@
-"""The accelerator catalogue: `dure/fleet/accelerators.csv`, one row a model, columns the fields of `Accelerator`."""
+"""The shipped tables: accelerators (`dure/fleet/accelerators.csv`, columns the fields of `Accelerator`) and published
+unit rates (`dure/fleet/rates.csv`)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from importlib import resources
 from typing import IO, Any
 
 from dure.errors import InputError, InputErrors
-from dure.fleet.model import Accelerator
+from dure.fleet.model import Accelerator, Rate
+from dure.units import MILLI
 
 CONFIDENCES = ("high", "medium", "low", "none")
 
@@ -21,6 +23,17 @@ def load_catalogue() -> dict[str, Accelerator]:
     """The shipped catalogue, by model id."""
     with (resources.files("dure.fleet") / "accelerators.csv").open("rb") as stream:
         return read_catalogue(stream, name="accelerators.csv")
+
+
+@cache
+def load_rates() -> tuple[Rate, ...]:
+    """The published rates, which go before the formula."""
+    with (resources.files("dure.fleet") / "rates.csv").open("r", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream, strict=True)
+        return tuple(
+            Rate(r["model"], round(float(r["units"]) * MILLI), "table", slice=r["slice"], source=r["source"])
+            for r in rows
+        )
 
 
 def read_catalogue(stream: IO[bytes], *, name: str) -> dict[str, Accelerator]:

@@ -15,8 +15,9 @@ import numpy as np
 from dure.errors import InputError, InputErrors
 from dure.fleet.checks import MAX_ACCELERATORS_PER_NODE, Fault, check, nearest
 from dure.fleet.model import Accelerator, Delivery, Fleet, Outage, Pool, Rate, Site
+from dure.fleet.rates import BASES, from_throughput, rate_at
 from dure.formats import toml
-from dure.formats.catalogue import load_catalogue
+from dure.formats.catalogue import load_catalogue, load_rates
 from dure.formats.streams import opened
 
 _TOP_KEYS = ("name", "start", "site", "pool", "outage", "rates", "model")
@@ -67,9 +68,10 @@ def read_fleet(stream: BinaryIO, *, name: str, catalogue: Mapping[str, Accelerat
         pools=pools,
         models={p.model: models[p.model] for p in pools if p.model in models},
         outages=tuple(_entities(file, "outage", Outage, parsers)),
-        rates=_rates(file),
+        rates=_rates(file, models, dated=start_utc_s is not None),
         start_utc_s=start_utc_s or 0,
         source=name,
+        published=load_rates(),
     )
     _add_faults(file, check(fleet, models), [m.id for m in own])
     file.finish()
@@ -102,21 +104,68 @@ def _items(raw: object) -> list[object] | tuple[object, ...]:
     return raw
 
 
-def _rates(file: toml.TomlFile) -> tuple[Rate, ...]:
-    """`[rates]`: units an hour by model, a number or `{ units = 2.5, basis = "measured" }`."""
+def _basis(raw: object) -> str:
+    if raw not in BASES:
+        raise toml.Wrong(", ".join(BASES))
+    return str(raw)
+
+
+_RATE_KEYS = {
+    "units": toml.Key("milli_units", toml.milli),
+    "basis": toml.Key("basis", _basis, neutral="table"),
+    "slice": toml.Key("slice", toml.text_value, neutral=""),
+    "workload": toml.Key("workload", toml.text_value, neutral=""),
+    "from": toml.Key("from_utc_s", toml.date_utc_s, neutral=0),
+    "source": toml.Key("source", toml.text_value, neutral=""),
+    "throughput": toml.Key("throughput", toml.milli),
+    "reference": toml.Key("reference", toml.text_value, neutral=""),
+    "reference_throughput": toml.Key("reference_throughput", toml.milli),
+}
+
+
+def _rates(file: toml.TomlFile, models: Mapping[str, Accelerator], *, dated: bool) -> tuple[Rate, ...]:
+    """`[rates]` by model: a number of units an hour, a table, or a list of tables with dates, slices or workloads.
+
+    A table gives `units`, or a measured `throughput` beside that of a `reference` model, which has a rate.
+    """
     raw = file.values.get("rates", {})
     if not isinstance(raw, dict):
         file.fault(("rates",), "is not a table", raw, "units by model, as H200 = 12.2")
         return ()
-    keys = {
-        "units": toml.Key("milli_units", toml.milli, required=True, neutral=0),
-        "basis": toml.Key("basis", toml.text_value, neutral="table"),
-    }
-    rates = []
+    rates: list[Rate] = []
+    measured: list[tuple[toml.Path, dict[str, Any]]] = []
     for model, value in raw.items():
-        given = value if isinstance(value, dict) else {"units": value}
-        rates.append(Rate(**{"model": model, "basis": "table"} | file.record(("rates", model), given, keys)))
-    return tuple(rates)
+        for i, entry in enumerate(value if isinstance(value, list) else [value]):
+            path: toml.Path = ("rates", model, i) if isinstance(value, list) else ("rates", model)
+            given = entry if isinstance(entry, dict) else {"units": entry}
+            got = {"model": model, "basis": "table"} | file.record(path, given, _RATE_KEYS)
+            if "from" in given and not dated:
+                file.fault((*path, "from"), "a dated rate needs the `start` of the fleet", given["from"])
+            if given.keys() & {"throughput", "reference", "reference_throughput"}:
+                measured.append((path, got))
+            elif "units" not in given:
+                file.fault((*path, "units"), "missing key", accepted="units, or throughput beside that of a reference")
+            elif got["milli_units"] is not None:
+                rates.append(Rate(**got))
+    known = Fleet("", (), (), dict(models), rates=tuple(rates), published=load_rates())
+    return (*rates, *(rate for path, got in measured for rate in _measured(file, path, got, known)))
+
+
+def _measured(file: toml.TomlFile, path: toml.Path, got: dict[str, Any], known: Fleet) -> list[Rate]:
+    """The rate of a model whose throughput was measured; none, and a fault, where the reference is not usable."""
+    own, reference, other = (got.pop(k, None) for k in ("throughput", "reference", "reference_throughput"))
+    if reference not in known.models:
+        accepted = nearest(reference, known.models) if reference else "a model of the catalogue"
+        file.fault((*path, "reference"), "no such accelerator model", reference, accepted)
+    elif not own or not other or min(own, other) < 0 or "milli_units" in got:
+        accepted = "throughput and reference_throughput above 0, and no units"
+        file.fault((*path, "throughput"), "does not make a rate", accepted=accepted)
+    else:
+        rate = rate_at(known, reference, got.get("from_utc_s", 0), workload=got.get("workload", ""))
+        units = from_throughput(rate.milli_units, own, other)
+        source = got.get("source") or f"measured against {reference}"
+        return [Rate(**got | {"milli_units": units, "basis": "measured", "source": source})]
+    return []
 
 
 def _model_slices(raw: object) -> tuple[tuple[str, int, int], ...]:
@@ -142,8 +191,7 @@ def _add_faults(file: toml.TomlFile, faults: list[Fault], own_models: list[str])
             path = (fault.table, index, key)
         elif fault.table == "rate":
             path = ("rates", fault.id)
-        if not any(path[: len(known)] == known or known[: len(path)] == path for known in file.faults):
-            file.fault(path, fault.message, fault.value, fault.accepted)
+        file.fault_once(path, fault.message, fault.value, fault.accepted)
 
 
 def read_openb_nodes(stream: BinaryIO, name: str) -> Fleet:

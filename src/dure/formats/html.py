@@ -18,7 +18,7 @@ import vl_convert
 
 from dure.reports.charts import Spec
 from dure.reports.report import Report, Section
-from dure.reports.tables import Table
+from dure.reports.table import Table
 from dure.reports.words import Words
 
 ROWS = 60  # of a table on the page; CSV and JSON have all

@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
 from typing import Any, BinaryIO
 
 from dure.errors import InputError, InputErrors
@@ -24,8 +25,12 @@ _LIMITS = Limits(max_bytes=32 * 2**20)  # a file that a person writes is far sma
 _MAX_INT = 2**53  # beyond it a figure is no longer exact as a float
 _POWER = {"w": 1, "kw": 10**3, "mw": 10**6, "gw": 10**9}
 _MEMORY_MIB = {"mib": 1, "gib": 2**10, "tib": 2**20, "mb": 1e6 / 2**20, "gb": 1e9 / 2**20, "tb": 1e12 / 2**20}
-_SUFFIX_OF_UNIT = {"W": "_w", "MiB": "_mib", "milli-cores": "_milli", "s": "_s"}
+_SUFFIX_OF_UNIT = {
+    "W": "_w", "MiB": "_mib", "milli-cores": "_milli", "s": "_s", "milli-units": "_milli", "milli-points": "_milli",
+    "thousandths": "_milli", "minor currency/unit": "_minor",
+}  # fmt: skip
 _QUANTITY = re.compile(r"\s*(\d[\d_,]*(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_PERCENT = re.compile(r"(\d{1,5})(?:\.(\d))?\s*%")
 _PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
@@ -49,29 +54,27 @@ class Key:
     neutral: Any = None
 
 
-class TomlFile:
-    """A TOML file being read: its values, the lines of its keys, and the faults found so far."""
+class Records:
+    """Values being read from somewhere, and the faults found so far; `place` says where a path of keys stands."""
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        """Reads and parses the whole stream. Raises InputError where it is no TOML at all."""
+    def __init__(self, name: str) -> None:
         self.name = name
         self.faults: dict[Path, list[InputError]] = {}
-        text = read_text(stream, name)
-        try:
-            self.values: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            place = re.search(r"at line (\d+)", str(error))
-            line = int(place[1]) if place else text.count("\n") + 1  # "at end of document"
-            raise InputError(f"not TOML: {error}", source=name, line=line, accepted="TOML 1.0") from None
-        except (RecursionError, ValueError) as error:  # ValueError: an impossible date, an integer of 5,000 digits
-            raise InputError(f"not TOML: {error}", source=name, accepted="TOML 1.0") from None
-        self._lines = _lines(text)
+
+    def place(self, path: Path) -> tuple[int | None, str]:
+        """Line and field of a path."""
+        return None, _spell(path)
 
     def fault(self, path: Path, message: str, value: object = None, accepted: str = "") -> None:
         """Notes a fault at a path of keys and indices, such as ("pool", 2, "memory")."""
-        line = next((self._lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._lines), None)
-        error = InputError(message, source=self.name, line=line, field=_spell(path), value=value, accepted=accepted)
+        line, field = self.place(path)
+        error = InputError(message, source=self.name, line=line, field=field, value=value, accepted=accepted)
         self.faults.setdefault(path, []).append(error)
+
+    def fault_once(self, path: Path, message: str, value: object = None, accepted: str = "") -> None:
+        """Notes a fault unless the key, or one in or around it, is at fault already: one mistake, one message."""
+        if not any(path[: len(known)] == known or known[: len(path)] == path for known in self.faults):
+            self.fault(path, message, value, accepted)
 
     def finish(self) -> None:
         """Raises InputErrors if there was any fault, in the order of lines."""
@@ -89,7 +92,11 @@ class TomlFile:
         got: dict[str, Any] = {}
         for name, key in keys.items():
             if name in raw:
-                got[key.field] = self.value((*path, name), raw[name], key.parse, key.neutral)
+                try:
+                    got[key.field] = key.parse(raw[name])
+                except Wrong as wrong:
+                    self.fault((*path, name), "wrong value", raw[name], str(wrong))
+                    got[key.field] = key.neutral
             elif key.required:
                 self.fault((*path, name), "missing key")
                 got[key.field] = key.neutral
@@ -103,6 +110,29 @@ class TomlFile:
             self.fault(path, "wrong value", raw, str(wrong))
         return neutral
 
+
+class TomlFile(Records):
+    """A TOML file being read: its values, the lines of its keys, and the faults found so far."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """Reads and parses the whole stream. Raises InputError where it is no TOML at all."""
+        super().__init__(name)
+        text = read_text(stream, name)
+        try:
+            self.values: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r"at line (\d+)", str(error))
+            line = int(place[1]) if place else text.count("\n") + 1  # "at end of document"
+            raise InputError(f"not TOML: {error}", source=name, line=line, accepted="TOML 1.0") from None
+        except (RecursionError, ValueError) as error:  # ValueError: an impossible date, an integer of 5,000 digits
+            raise InputError(f"not TOML: {error}", source=name, accepted="TOML 1.0") from None
+        self._lines = _lines(text)
+
+    def place(self, path: Path) -> tuple[int | None, str]:
+        """The line of the nearest key around a path."""
+        line = next((self._lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._lines), None)
+        return line, _spell(path)
+
     def tables(self, name: str) -> list[Any]:
         """The `[[name]]` tables of the file; none is fine."""
         raw = self.values.get(name, [])
@@ -113,14 +143,19 @@ class TomlFile:
 
 
 def keys_of(entity: type, parsers: Mapping[str, Parser]) -> dict[str, Key]:
-    """The keys of a dataclass whose fields carry a unit: name without unit suffix, parser by unit, then by type."""
+    """The keys of a dataclass whose fields carry a unit: name without unit suffix, parser by unit, then by type.
+
+    Where the short name is another field's (`fee` and `fee_milli`), the suffix stays.
+    """
     keys = {}
+    names = {f.name for f in fields(entity)}
     for f in fields(entity):
         unit, kind = f.metadata["unit"], str(f.type).removesuffix(" | None")
-        required = f.default is MISSING
-        neutral = {"str": "", "int": 1, "float": 1.0}.get(kind) if required else f.default
+        required = f.default is MISSING and f.default_factory is MISSING
+        neutral = {"str": "", "int": 1, "float": 1.0}.get(kind) if f.default is MISSING else f.default
         parse = parsers.get(f.name) or parsers.get(unit) or parsers[kind]
-        keys[f.name.removesuffix(_SUFFIX_OF_UNIT.get(unit, ""))] = Key(f.name, parse, required, neutral)
+        short = f.name.removesuffix(_SUFFIX_OF_UNIT.get(unit, ""))
+        keys[f.name if short in names else short] = Key(f.name, parse, required, neutral)
     return keys
 
 
@@ -163,6 +198,27 @@ def truth(raw: object) -> bool:
 def milli(raw: object) -> int:
     """A number, in thousandths."""
     return round(number(raw) * MILLI)
+
+
+def share_milli(raw: object) -> int:
+    """A share written in percent, in thousandths."""
+    found = _PERCENT.fullmatch(raw) if isinstance(raw, str) else None
+    if found is None:
+        raise Wrong('a share in percent, to a tenth, as "12.5 %"')
+    return int(found[1]) * 10 + int(found[2] or 0)
+
+
+def choice_of(choices: type[StrEnum]) -> Parser:
+    """A parser of one of the enum's values."""
+
+    known = {c.value: c for c in choices}
+
+    def parse_choice(raw: object) -> StrEnum:
+        if not isinstance(raw, str) or raw not in known:
+            raise Wrong(nearest(raw, known) if isinstance(raw, str) else ", ".join(known))
+        return known[raw]
+
+    return parse_choice
 
 
 def power_w(raw: object) -> int:

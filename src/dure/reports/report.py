@@ -10,7 +10,8 @@ import polars as pl
 from dure.reports import charts, metrics, series, tables
 from dure.reports.compare import compare
 from dure.reports.facts import Run
-from dure.reports.tables import Column, Table, Value, by_policy
+from dure.reports.table import Column, Table, Value
+from dure.reports.tables import by_policy
 from dure.reports.words import Words
 from dure.simulator.scenario import Scenario
 from dure.units import format_duration
@@ -43,17 +44,20 @@ class Report:
 
 
 def build_report(
-    runs: Sequence[Run], scenario: Scenario | None = None, *, baseline: str = "", language: str = "en"
-) -> Report:
+    runs: Sequence[Run], scenario: Scenario | None = None, *, baseline: str = "", language: str = "en",
+    first: Sequence[Section] = (),
+) -> Report:  # fmt: skip
     """The report of runs of one workload on one fleet, under one or more policies and seeds.
 
+    `first` are sections to be shown before those of the runs.
     The baseline of differences is the first policy if not named. Raises UnknownName for a language, ValueError
     without runs.
     """
     if not runs:
         raise ValueError("a report needs at least one run")
     words = Words(language)
-    sections = [
+    sections: list[Section | None] = [
+        *first,
         _differences(runs, baseline, words),
         _who_waits(runs, words),
         _section("utilisation_time", words, [_use(runs, "model", words)], charts.utilisation_over_time(runs, words)),

@@ -103,6 +103,24 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "One row per accelerator, nodes divided by lines; {policy}, seed {seed}.",
         "한 줄이 가속기 하나이며 선으로 노드를 나눕니다. {policy}, 시드 {seed}.",
     ),
+    "awards": ("Awards", "배정"),
+    "awards_lead": (
+        "What each application of the call asked, was awarded by the announced rule, and spent in this run under the "
+        "first policy; and what other rules would have awarded.",
+        "공모의 각 신청이 요청한 양, 공고된 규칙에 따라 배정된 양, 첫 번째 정책의 실행에서 사용한 양과, "
+        "다른 규칙이었다면 배정되었을 양입니다.",
+    ),
+    "rules": ("The same call under other rules", "다른 규칙을 적용한 결과"),
+    "rule": ("rule", "규칙"),
+    "project": ("project", "과제"),
+    "track": ("track", "분야"),
+    "score": ("score", "점수"),
+    "asked": ("asked", "요청"),
+    "awarded": ("awarded", "배정"),
+    "spent": ("spent", "사용"),
+    "refunded": ("refunded", "환급"),
+    "remaining": ("remaining", "잔여"),
+    "why": ("why", "이유"),
     "units_project": ("Units by project", "과제별 사용 유닛"),
     "units_project_lead": (
         "What each project was charged, at the fleet's unit rates.",

@@ -1,0 +1,1 @@
+"""From what ran to what it cost: usage, settlement, refunds, clawback, invoices."""

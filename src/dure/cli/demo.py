@@ -1,0 +1,66 @@
+"""`dure demo`: a small call, its awards, a month of jobs that spend them, and a report."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dure.cli.options import Seed
+from dure.cli.show import Form, emit, note, noted_if_slow, watch
+
+File = Annotated[Path, typer.Option(metavar="FILE")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the report and the database go.")]
+Count = Annotated[int, typer.Option("--applications", min=8, max=1000, help="How many applications are generated.")]
+Policies = Annotated[
+    str, typer.Option("--policy", "-p", metavar="NAMES", help="Policies; the first one's usage is booked.")
+]
+Language = Annotated[Literal["en", "ko"], typer.Option("--language", help="Language of the report and the tables.")]
+
+EXAMPLES = Path("examples")
+_LOADED_S = 4.0  # by then compiled code is loaded, so it is being compiled
+
+
+def demo(
+    fleet: File = EXAMPLES / "fleets/korea-2026.toml",
+    call: File = EXAMPLES / "calls/demo.toml",
+    workload: File = EXAMPLES / "workloads/korea-month.toml",
+    policy: Policies = "priority,fifo,easy,packed",
+    applications: Count = 40,
+    seed: Seed = 0,
+    language: Language = "en",
+    out: Out = Path("demo"),
+) -> None:
+    """Run a small generated call, and the month that spends its awards.
+
+    Applications and reviews are made by a generator, and say so. The programme is kept in the folder, to be looked at with
+    the other commands (`DURE_DATABASE_URL=sqlite:///demo/programme.db`).
+    """
+    from dure.app.database import setup
+
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("programme.db*"):  # of an earlier demonstration
+        old.unlink()
+    setup({"DURE_DATABASE_URL": f"sqlite:///{out / 'programme.db'}"})
+    from dure.app import demo as use
+    from dure.app import outputs, people, twin
+    from dure.app.inputs import open_fleet, open_policy, workload_maker
+    from dure.reports.awards import awards_section
+    from dure.reports.words import Words
+
+    policies = [open_policy(name) for name in policy.split(",")]
+    with watch("a call, from applications to awards"):
+        done = use.run_call(fleet, call, seed, applications)
+    with watch("reading the fleet and the workload"):
+        world, jobs = open_fleet(fleet), workload_maker(workload)(seed)
+    with noted_if_slow("compiling the scheduler, once on this machine (about half a minute) ...", _LOADED_S):
+        twin.compile_kernels()
+    found = use.run_month(done, world, jobs, policies, seed, partial(watch))
+    section = awards_section(use.lines(people.actor_of(use.OFFICE), done, language), done.totals, Words(language))
+    with watch("writing"):
+        outputs.save_report(found, out / "report.html", language, [section])
+    emit([section.tables[0], *outputs.tables(found, language)[:1]], Form.TEXT)
+    note(f"wrote {out / 'report.html'}")
+    note(f"look around: export DURE_DATABASE_URL=sqlite:///{out / 'programme.db'}; dure balance")

@@ -1,0 +1,1 @@
+"""Django models and forward-only migrations; rows in, dataclasses out. SQLite by default, PostgreSQL by one setting."""

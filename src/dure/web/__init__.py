@@ -1,0 +1,1 @@
+"""The HTTP API (django-ninja) and the staff pages (Django admin)."""
