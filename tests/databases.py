@@ -46,7 +46,7 @@ def prepared() -> str:
     url = _postgres() if SERVER else _sqlite()
     from dure.app.database import setup
 
-    setup({**os.environ, "DURE_DATABASE_URL": url})
+    setup({**os.environ, "DURE_DATABASE_URL": url}, web=True)
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)

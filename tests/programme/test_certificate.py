@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dure.errors import InputError
 from dure.programme.award import Candidates, Capacity, Group, Terms
 from dure.programme.certificate import SCALE, bound, canonical, check, infeasible, input_hash, unit_rows, worth
 from dure.programme.draw import draw
@@ -51,7 +50,8 @@ def test_no_prices_whatever_prove_less_than_the_best_award(at: World, data: st.D
 def test_the_certificate_holds_and_is_json() -> None:
     read = json.loads(json.dumps(CERTIFICATE))
     assert check(read, TERMS, CANDIDATES, CAPACITY) == []
-    assert read["solver"].startswith("HiGHS 1.") and read["seed"] == 7
+    assert read["solver"].startswith("HiGHS 1.")
+    assert read["seed"] == 7
     assert read["gap_millionths"] == pytest.approx((1 - read["objective"] / read["bound"]) * 1e6, abs=1)
 
 
@@ -121,7 +121,19 @@ def test_every_part_of_the_input_is_in_the_hash() -> None:
         seen.add(digest(terms=plus_one(TERMS, name)))
     seen.add(digest(terms=replace(TERMS, parameters={"gap": 1})))
     seen.add(digest(terms=replace(TERMS, set_asides=((Group.JOINT, 1),))))
-    columns = ("score", "ask", "least", "lot", "track", "groups", "start", "months", "lots", "option_pool", "option_exchange")
+    columns = (
+        "score",
+        "ask",
+        "least",
+        "lot",
+        "track",
+        "groups",
+        "start",
+        "months",
+        "lots",
+        "option_pool",
+        "option_exchange",
+    )
     for name in columns:
         seen.add(digest(candidates=plus_one(CANDIDATES, name)))
     for name in ("lots", "total", "domestic"):
@@ -135,7 +147,14 @@ def test_the_checker_sees_each_kind_of_bound() -> None:
         set_asides=((Group.STARTUP, 900), ("domestic", 100)),
     )  # fmt: skip
     faults = " ".join(infeasible([2000, 2000], [2, 2], *at))
-    for bound_name in ("envelope t1", "total", "institution 1", "institution 0", "set-aside startup", "set-aside domestic"):
+    for bound_name in (
+        "envelope t1",
+        "total",
+        "institution 1",
+        "institution 0",
+        "set-aside startup",
+        "set-aside domestic",
+    ):
         assert bound_name in faults
     assert "envelope t0" not in faults
     assert "cut-off" in " ".join(infeasible([1000], [1], *world([Ask(score=2000)], [[9]])))
@@ -147,17 +166,3 @@ def test_the_order_of_options_and_the_names_of_institutions_do_not_matter() -> N
     shuffled = CANDIDATES.take(order)
     renamed = replace(shuffled, institution=shuffled.institution * 17 + 3)
     assert check(dict(CERTIFICATE or {}), TERMS, renamed, CAPACITY) == []
-
-
-@some
-@given(worlds())
-def test_the_bound_is_near(at: World) -> None:
-    """On small rounds too it is never beyond the whole value of all candidates."""
-    try:
-        certificate = optimal.award(*at, 1).certificate
-    except InputError:
-        return
-    assert certificate is not None
-    able = at[1].score > at[0].cut_off
-    weight = at[1].ask if certificate["value"] == "unit" else np.full(len(at[1]), 10**6)
-    assert certificate["objective"] <= certificate["bound"] <= int((at[1].score * weight)[able].sum()) * 1.001 + 100

@@ -17,7 +17,7 @@ from dure.programme.award import Awards, Bound, Candidates, Capacity, Group, Int
 from dure.programme.certificate import PIECES, check, infeasible, objective_of, unit_rows, worths
 from dure.programme.draw import draw
 from dure.programme.rules import optimal
-from dure.programme.whole import repair
+from dure.programme.whole import fill, repair
 
 some = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 World = tuple[Terms, Candidates, Capacity]
@@ -52,7 +52,9 @@ def world(
     **terms: object,
 ) -> World:
     options = [(row, pool, exchange) for row, a in enumerate(asks) for pool, exchange in a.pools]
-    one = {n: ints([getattr(a, n) for a in asks]) for n in ("score", "lot", "track", "groups", "start", "months", "lots")}
+    one = {
+        n: ints([getattr(a, n) for a in asks]) for n in ("score", "lot", "track", "groups", "start", "months", "lots")
+    }
     candidates = Candidates(
         tuple(f"c{i}" for i in range(len(asks))),
         ask=ints([a.lots * a.lot for a in asks]),
@@ -198,18 +200,18 @@ def test_order_does_not_matter_and_every_answer_passes_the_checker(at: World, ra
 
 
 def test_one_seed_one_answer() -> None:
-    terms, c, k = draw(3, 100)
-    at = replace(terms, parameters={"gap": 15_000}), c, k
+    terms, c, k = draw(3, 40)
+    at = replace(terms, parameters={"gap": 30_000}), c, k
     assert solve(at).certificate == solve(at).certificate
 
 
 def test_a_round_reaches_its_gap_and_says_so() -> None:
     terms, c, k = draw(1, 150)
-    terms = replace(terms, parameters={"gap": 10_000})
+    terms = replace(terms, parameters={"gap": 50_000})
     awards = solve((terms, c, k))
     assert awards.certificate is not None
     assert awards.certificate["stopped"] == "gap"
-    assert 0 <= awards.certificate["gap_millionths"] <= 10_000
+    assert 0 <= awards.certificate["gap_millionths"] <= 50_000
     assert check(awards.certificate, terms, c, k) == []
     assert "no other award" in awards.notes[0]
 
@@ -296,7 +298,8 @@ def test_an_interrupted_search_keeps_what_it_has() -> None:
     assert awards.certificate["stopped"] == "interrupted"
     assert awards.amount.sum() > 0
     assert check(awards.certificate, terms, c, k) == []
-    assert seen[-1][1] > 0 and seen[-1][3] == pytest.approx(1 - seen[-1][1] / seen[-1][2])
+    assert seen[-1][1] > 0
+    assert seen[-1][3] == pytest.approx(1 - seen[-1][1] / seen[-1][2])
 
 
 def test_a_time_limit_is_recorded() -> None:
@@ -323,6 +326,24 @@ def test_repair_makes_anything_lawful_and_adds_nothing(at: World, data: st.DataO
         assert mended.tolist() == amount.tolist()
 
 
+@some
+@given(worlds(), st.data())
+def test_filling_keeps_every_bound_and_takes_nothing(at: World, data: st.DataObject) -> None:
+    terms, c, k = at
+    lots = ints(data.draw(st.lists(st.integers(0, 4), min_size=len(c.option_of), max_size=len(c.option_of))))
+    amount = ints([data.draw(st.integers(0, int(a))) for a in c.ask]) * (c.score > terms.cut_off)
+    amount, lots = repair(amount, lots, terms, c, k)
+    filled = fill(amount, lots, terms, c, k)
+    assert list(infeasible(filled.tolist(), lots.tolist(), terms, c, k)) == []
+    assert (filled >= amount).all()
+    assert ((filled > 0) == (amount > 0)).all()
+
+
+def test_what_a_solver_leaves_of_an_ask_is_given() -> None:
+    terms, c, k = world([Ask(4000), Ask(3000)], [[9]], [3999])
+    assert fill(ints([1998, 1999]), ints([2, 2]), terms, c, k).tolist() == [2000, 1999]
+
+
 def test_a_solver_s_tolerance_costs_a_milli_unit_not_an_award() -> None:
     terms, c, k = world([Ask(4000), Ask(3000), Ask(3500, least=2000)], [[9]], [5999])
     amount, _ = repair(ints([2000, 2000, 2000]), ints([2, 2, 2]), terms, c, k)
@@ -333,17 +354,20 @@ def test_a_solver_s_tolerance_costs_a_milli_unit_not_an_award() -> None:
 
 
 def test_two_set_asides_that_nobody_can_meet_are_named() -> None:
-    terms, c, k = draw(1, 200)
+    terms, c, k = draw(1, 80)
     apart = np.where(np.arange(len(c)) % 2 == 0, int(Group.STARTUP), int(Group.REGIONS))
     terms = replace(terms, set_asides=((Group.STARTUP, 600), (Group.JOINT, 0), (Group.REGIONS, 500)))
-    with pytest.raises(InputError, match="cannot hold together: at least 60 % for start-ups, at least 50 % for") as caught:
+    with pytest.raises(
+        InputError, match="cannot hold together: at least 60 % for start-ups, at least 50 % for"
+    ) as caught:
         solve((terms, replace(c, groups=apart), k))
-    assert "envelope" not in str(caught.value) and "pool" not in str(caught.value)
+    assert "envelope" not in str(caught.value)
+    assert "pool" not in str(caught.value)
     assert "units are short" in str(caught.value)
 
 
 def test_a_set_aside_and_the_envelope_that_starves_it_are_named() -> None:
-    terms, c, k = draw(1, 200)
+    terms, c, k = draw(1, 80)
     only = np.where(c.track == 2, int(Group.STARTUP), 0)
     envelope = terms.envelope.copy()
     envelope[2] = 1
@@ -351,7 +375,8 @@ def test_a_set_aside_and_the_envelope_that_starves_it_are_named() -> None:
     with pytest.raises(InputError, match="at least 20 % for start-ups") as caught:
         solve((terms, replace(c, groups=only), k))
     assert "envelope of track track 2" in str(caught.value)
-    assert str(caught.value).count("envelope") == 1 and "pool" not in str(caught.value)
+    assert str(caught.value).count("envelope") == 1
+    assert "pool" not in str(caught.value)
 
 
 def test_the_shortfall_is_exact() -> None:

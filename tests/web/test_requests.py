@@ -276,3 +276,14 @@ def test_a_score_is_seen_by_its_applicant_only_once_it_is_decided(world: World) 
         assert world.ask("GET", f"/api/applications/{id}/award", lead).doc["score_milli"] == seen
         assert [r["score_milli"] for r in world.ask("GET", "/api/applications", lead).doc["items"]] == [seen]
         assert world.ask("GET", f"/api/applications/{id}/award", "auditor").doc["score_milli"] == (seen or 3000)
+
+
+def test_usage_is_booked_once_by_its_id(world: World) -> None:
+    job = {"id": "job/1", "project": "alpha", "milli_units": 700, "at_utc_s": world.now}
+    back = {**job, "id": "job/1/refund", "milli_units": 200, "refund": True}
+    none = {**job, "id": "job/2", "milli_units": 10**14}
+    assert world.ask("POST", "/api/usage", "office", [job, back, none]).doc == {"ok": 2, "exceeds_balance": 1}
+    assert world.ask("POST", "/api/usage", "office", [job, back]).doc == {"exists": 2}
+    standing = world.ask("GET", "/api/projects/alpha/balance", "member").doc["standing"]
+    assert (standing["spent"], standing["refunded"]) == (700, 200)
+    assert standing["remaining"] == standing["granted"] - 500

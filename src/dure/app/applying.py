@@ -169,12 +169,18 @@ def applications(
 ) -> list[models.Application]:
     """The applications that the actor may read, by id: at most `limit` of those after one."""
     require(actor, Action.READ_APPLICATION)
-    rows = models.Application.objects.filter(reachable(actor, Action.READ_APPLICATION), id__gt=after).order_by("id")
-    if call is not None:
-        rows = rows.filter(call_id=call)
-    if state is not None:
-        rows = rows.filter(state=State(state))
-    return list(rows[:limit])
+    where, given = reachable(actor, Action.READ_APPLICATION)
+    conditions, limits = ["id > %s"], [after]
+    for column, value in (("call_id", call), ("state", None if state is None else State(state).value)):
+        if value is not None:
+            conditions.append(f"{column} = %s")
+            limits.append(value)
+    # By hand: the ORM takes ten times as long to write it as the database to answer it. Materialised: else PostgreSQL, once
+    # it has prepared the statement, looks for one's few rows along all ids.
+    reached = f"WITH a AS MATERIALIZED (SELECT * FROM store_application WHERE {where})"
+    source = "SELECT * FROM store_application" if where == "TRUE" else f"{reached} SELECT * FROM a"
+    asked = f"{source} WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %s"
+    return list(models.Application.objects.raw(asked, [*given, *limits, 2**31 if limit is None else limit]))
 
 
 def show(actor: Actor, id: str) -> Application:

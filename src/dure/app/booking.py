@@ -199,6 +199,8 @@ def expire_due(actor: Actor, now: int) -> int:
 def settle(actor: Actor, transfers: Sequence[Transfer]) -> dict[Code, int]:
     """Book usage and refunds; how many ended with which code. Booking the same usage twice books it once."""
     require(actor, Action.BOOK)
+    if any(t.cause not in (Cause.USAGE, Cause.REFUND) for t in transfers):
+        raise InputError("only usage and refunds are settled", field="cause", accepted="usage, refund")
     counts: dict[Code, int] = {}
     for start in range(0, len(transfers), 500):
         for code in ledger.record(transfers[start : start + 500]):

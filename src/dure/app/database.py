@@ -21,17 +21,20 @@ _SQLITE_START = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreig
 _WAIT_S = 30  # for the writer before us
 
 
-def setup(environ: Mapping[str, str] | None = None) -> None:
-    """Make Django ready, once a process. Raises InputError for a bad URL, MissingTool where psycopg is absent."""
+def setup(environ: Mapping[str, str] | None = None, *, web: bool = False) -> None:
+    """Make Django ready, once a process; with `web`, for the API's own pages too, which takes longer.
+
+    Raises InputError for a bad URL, MissingTool where psycopg is absent.
+    """
     import django
     from django.conf import settings
 
     if not settings.configured:
-        settings.configure(**django_settings(os.environ if environ is None else environ))
+        settings.configure(**django_settings(os.environ if environ is None else environ, web=web))
         django.setup()
 
 
-def django_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+def django_settings(environ: Mapping[str, str], *, web: bool = False) -> dict[str, Any]:
     """Django's settings from the environment."""
     return {
         "DATABASES": {"default": database(environ.get("DURE_DATABASE_URL") or DEFAULT_URL)},
@@ -43,7 +46,7 @@ def django_settings(environ: Mapping[str, str]) -> dict[str, Any]:
             "django.contrib.messages",
             "django.contrib.staticfiles",
             "dure.store",
-            "ninja",  # the pages of /api/docs, from the wheel
+            *(["ninja"] if web else []),  # the pages of /api/docs, from the wheel
         ],
         "MIDDLEWARE": [
             "dure.web.problems.Problems",

@@ -8,7 +8,6 @@ import secrets
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from django.db.models import Q
 
 from dure.app.access import GRANTED, Action, Actor, Forbidden, NotFound, Reach, Role, require
 from dure.errors import InputError, UnknownName
@@ -176,16 +175,21 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def reachable(actor: Actor, action: Action) -> Q:
-    """`Actor.sees` for rows of applications, as a filter of the database."""
-    parts = {Reach.GROUP: Q(project__in=actor.group), Reach.ASSIGNED: Q(id__in=actor.assigned)}
-    found = Q(pk__in=())
+def reachable(actor: Actor, action: Action) -> tuple[str, list[str]]:
+    """`Actor.sees` for rows of applications, as a condition in SQL with its parameters."""
+    wanted: dict[str, set[str]] = {"project": set(), "lead": set(), "id": set()}
     for role, reach in actor.reaches(action):
         if reach is Reach.ALL:
-            return Q()
-        own = Q(project__in=actor.projects(role)) | Q(lead=actor.user)
-        found |= own if reach is Reach.OWN else parts[reach]
-    return found
+            return "TRUE", []
+        if reach is Reach.OWN:
+            wanted["project"] |= actor.projects(role)
+            wanted["lead"].add(actor.user)
+        elif reach is Reach.GROUP:
+            wanted["project"] |= actor.group
+        else:
+            wanted["id"] |= actor.assigned
+    parts = [f'"{column}" IN ({", ".join(["%s"] * len(values))})' for column, values in wanted.items() if values]
+    return " OR ".join(parts) or "FALSE", [v for values in wanted.values() for v in sorted(values)]
 
 
 def application_for(actor: Actor, action: Action, id: str, *, lock: bool = False) -> Application:

@@ -137,9 +137,7 @@ def call_of(actor: Actor, id: str) -> tuple[Call, CallState]:
 
 def calls(actor: Actor) -> list[tuple[Call, CallState]]:
     """All calls one may see, by opening date."""
-    rows = models.Call.objects.all()
-    if actor.reach(Action.EDIT_CALL) is None:
-        rows = rows.exclude(state=CallState.DRAFT)
+    rows = [row for row in models.Call.objects.all() if not _hidden(actor, row)]
     found = [(from_json(Call, row.document), CallState(row.state)) for row in rows]
     return sorted(found, key=lambda pair: (pair[0].opens_utc_s, pair[0].id))
 
@@ -152,9 +150,17 @@ def mark_awarded(actor: Actor, id: str, now: int) -> None:
 def _call_row(actor: Actor, id: str, lock: bool = True) -> models.Call:
     rows = models.Call.objects.select_for_update() if lock else models.Call.objects
     row = rows.filter(id=id).first()
-    if row is None or (row.state == CallState.DRAFT and actor.reach(Action.EDIT_CALL) is None):
+    if row is None or _hidden(actor, row):
         raise NotFound("call", id)
     return row
+
+
+def _hidden(actor: Actor, row: models.Call) -> bool:
+    """Whether a call is not for this actor: one that was never published is for those who edit calls."""
+    if row.state in (CallState.PUBLISHED, CallState.AWARDED) or actor.reach(Action.EDIT_CALL) is not None:
+        return False
+    published = models.Happening.objects.filter(kind="call", about=row.id, event=CallEvent.PUBLISH)
+    return row.state == CallState.DRAFT or not published.exists()
 
 
 def _step(row: models.Call, event: CallEvent, actor: Actor, now: int, note: str = "") -> None:

@@ -290,6 +290,9 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, metavar="PORT", help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve the API and the staff pages."""
+    from dure.app.database import setup
+
+    setup(web=True)
     connect()
     from django.db import connection
 

@@ -200,6 +200,7 @@ def bound(
     values for a lot of each pool in each month.
     """
     c, rows = candidates, unit_rows(terms, candidates, capacity)
+    total: int
     total = -(-sum(p * r.most for p, r in zip(units, rows, strict=True)) // SCALE)
     total += sum(p * n for month, free in zip(lots, capacity.lots.tolist()) for p, n in zip(month, free, strict=True))
     per_unit = [0] * len(c)

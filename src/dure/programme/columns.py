@@ -11,7 +11,7 @@ Floats throughout: nothing of it is published before `certificate` has checked i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import highspy
@@ -25,8 +25,8 @@ from dure.programme.certificate import PIECES, UnitRow, unit_rows, worths
 
 Floats = NDArray[np.float64]
 
-_GRID: Final = 50_000  # a candidate's ways are all looked at up to so many combinations of lots
-_WAYS: Final = 4000  # ways kept of one candidate where there are more: single pools and pairs
+_GRID: Final = 20_000  # a candidate's ways are all looked at up to so many combinations of lots
+_WAYS: Final = 2000  # ways kept of one candidate where there are more: single pools and pairs
 _EPS: Final = 1e-6
 QUARTERS: Final = len(PIECES)
 SLOPES: Final = np.array(PIECES) * QUARTERS / sum(PIECES)  # value of a whole ask, per part of it
@@ -56,12 +56,9 @@ def find_ways(candidates: Candidates, terms: Terms, capacity: Capacity) -> Ways:
         options, most = options[most > 0], most[most > 0]
         if not len(options):
             continue
-        lots = _combinations(most, worth[options], int(c.ask[row]))
-        cover = lots @ worth[options]
-        smallest = np.where(lots > 0, worth[options], np.iinfo(np.int64).max).min(axis=1)
-        useful = (cover >= max(1, int(c.least[row]))) & (cover - smallest < c.ask[row])
-        if useful.any():
-            found.append((row, options, lots[useful]))
+        lots = _combinations(most, worth[options], max(1, int(c.least[row])), int(c.ask[row]))
+        if len(lots):
+            found.append((row, options, lots))
     sizes = [len(lots) for _, _, lots in found]
     rows = np.array([row for row, _, _ in found], np.int64)
     option, count = np.zeros((sum(sizes), width), np.int64), np.zeros((sum(sizes), width), np.int64)
@@ -82,16 +79,14 @@ def _most(c: Candidates, capacity: Capacity, row: int, option: int, worth: int) 
     return min(int(free.min()), -(-int(c.ask[row]) // int(worth))) if worth and len(free) else 0
 
 
-def _combinations(most: Ints, worth: Ints, ask: int) -> Ints:
+def _combinations(most: Ints, worth: Ints, least: int, ask: int) -> Ints:
     """Numbers of lots for each option; where there are too many, single pools and pairs that cover the ask or nearly so."""
     if np.prod(most.astype(float) + 1) <= _GRID:
-        grid = np.stack(np.meshgrid(*[np.arange(m + 1) for m in most], indexing="ij"), -1).reshape(-1, len(most))
-        smallest = np.where(grid > 0, worth, np.iinfo(np.int64).max).min(axis=1)
-        grid = grid[grid @ worth - smallest < ask]
-        if len(grid) <= _WAYS or len(most) == 1:
-            return grid
+        lots = _useful(np.indices(tuple((most + 1).tolist())).reshape(len(most), -1), worth, least, ask)
+        if len(lots) <= _WAYS or len(most) == 1:
+            return lots
     steps = max(2, _WAYS // (2 * len(most) ** 2))
-    lots = set()
+    found = set()
     for a in range(len(most)):
         for count in {int(x) for x in np.linspace(0, most[a], min(steps, int(most[a]) + 1))}:
             rest = max(0, ask - count * int(worth[a]))
@@ -99,8 +94,18 @@ def _combinations(most: Ints, worth: Ints, ask: int) -> Ints:
                 for other in {rest // int(worth[b]), -(-rest // int(worth[b]))} if b != a else {0}:
                     way = [0] * len(most)
                     way[a], way[b] = count, min(int(most[b]), other) if b != a else count
-                    lots.add(tuple(way))
-    return np.array(sorted(lots), np.int64)
+                    found.add(tuple(way))
+    return _useful(np.array(sorted(found), np.int64).T, worth, least, ask)
+
+
+def _useful(lots: Ints, worth: Ints, least: int, ask: int) -> Ints:
+    """Of ways [K, W] those [W', K] that cover the least useful part, and could not spare a lot and cover the ask."""
+    cover = worth @ lots
+    spare = cover - ask  # the smallest lot used is larger
+    enough = cover >= least
+    for n, each in zip(lots, worth):
+        enough &= (n == 0) | (each > spare)
+    return np.ascontiguousarray(lots[:, enough].T)
 
 
 @dataclass
@@ -130,7 +135,7 @@ class Programme:
         self.unit = np.array([r.share for r in self.rows], float).reshape(len(self.rows), len(c)) / 1000  # [U, A]
         self.home = np.array([r.domestic for r in self.rows], float) / 1000  # [U]
         self.most = np.array([float(r.most) / 1000 for r in self.rows]) / self.scale  # [U]
-        self.use = _use(c, k)  # [O, P x M]
+        self.use = uses(c, k)  # [O, P x M]
         self.most_lots = np.array(
             [_most(c, k, r, o, w) for o, (r, w) in enumerate(zip(c.option_of, worths(c)))], np.int64
         )
@@ -232,6 +237,30 @@ class Programme:
         prices = Prices(np.clip(dual[:u], 0, None), np.clip(dual[u : u + f], 0, None))
         return -self.lp.getInfo().objective_function_value, prices, dual[u + f :]
 
+    def nothing(self) -> Prices:
+        """Prices of nothing."""
+        return Prices(np.zeros(len(self.most)), np.zeros(len(self.free)))
+
+    def sampled(self, every: int, gap: float) -> Prices:
+        """Prices to start from: those of every so many candidates for as small a part of all that there is."""
+        c, t, k = self.candidates, self.terms, self.capacity
+        rows = np.arange(0, len(c), every)
+        cap = None if t.institution_cap is None else t.institution_cap // every
+        terms = replace(t, envelope=t.envelope // every, institution_cap=cap)
+        capacity = replace(k, lots=-(-k.lots // every), total=k.total // every)
+        small = Programme(terms, c.take(rows), capacity, self.weight[rows])
+        if not len(small.ways.rows):
+            return self.nothing()
+        *_, (_, prices) = small.relax(gap)
+        of = {(r.kind, r.name): p / small.scale for r, p in zip(small.rows, prices.units.tolist())}
+        units = np.array([of.get((r.kind, r.name), 0.0) for r in self.rows]) * self.scale
+        return Prices(units, prices.lots)
+
+    def awarded(self) -> float:
+        """Milli-units that the programme's solution awards."""
+        used = np.array(self.lp.getSolution().col_value)[: len(self.way)]
+        return float((used * self.part * self.candidates.ask[self.ways.row[self.way]]).sum())
+
     def bound(self, prices: Prices, net: Floats) -> float:
         """What no award can exceed, by weak duality: rent of all that there is, and what each candidate gains over it."""
         best = np.maximum.reduceat(net, self.ways.first) if len(net) else net
@@ -243,9 +272,9 @@ class Programme:
         hit = np.flatnonzero((net == np.repeat(best, self.ends - self.ways.first)) & (net > _EPS))
         return hit[np.unique(self.ways.row[hit], return_index=True)[1]]
 
-    def relax(self, gap: float, rounds: int = 100) -> Iterator[tuple[float, Prices]]:
+    def relax(self, gap: float, start: Prices | None = None, rounds: int = 100) -> Iterator[tuple[float, Prices]]:
         """Generates columns until the bound is within `gap` of the programme's value: (bound, its prices)."""
-        prices, best = Prices(np.zeros(len(self.most)), np.zeros(len(self.free))), np.inf
+        prices, best = start or self.nothing(), np.inf
         centre = prices
         for _ in range(rounds):
             net, part = self.reduced(prices)
@@ -263,7 +292,7 @@ class Programme:
             prices = Prices(keep * centre.units + (1 - keep) * dual.units, keep * centre.lots + (1 - keep) * dual.lots)
 
 
-def _use(c: Candidates, k: Capacity) -> Any:
+def uses(c: Candidates, k: Capacity) -> Any:
     """[O, P x M] a lot of option o takes one of its pool in each month of its candidate."""
     months = k.lots.shape[1]
     length = c.months[c.option_of]

@@ -10,14 +10,15 @@ from typing import Final
 import numpy as np
 
 from dure.programme.award import Candidates, Capacity, Group, Ints, Terms
+from dure.programme.units import HOURS_A_MONTH
+from dure.units import MILLI
 
-MU = 2.08
 POOLS: Final = 12
 MONTHS: Final = 12
 TRACKS: Final = 6
 INSTITUTIONS: Final = 200
 REGIONS: Final = 8
-_HOURS_PER_MONTH: Final = 730
+_LOG_SERVERS: Final = 2.08  # half of all asks are of up to 8 servers
 _SERVER_UNITS: Final = np.array([33, 38, 45, 57, 64, 77, 84, 98, 98, 120, 140, 160])  # assumed units/h of a server
 
 
@@ -41,14 +42,14 @@ def draw(seed: int, applications: int) -> tuple[Terms, Candidates, Capacity]:
     )
     months = rng.integers(1, MONTHS, n, endpoint=True)
     start = rng.integers(0, MONTHS - months, endpoint=True)
-    lots = np.clip(np.round(np.exp(rng.normal(MU, 1.0, n))), 1, 200).astype(np.int64)
+    lots = np.clip(np.round(np.exp(rng.normal(_LOG_SERVERS, 1.0, n))), 1, 200).astype(np.int64)
     options = rng.integers(1, 4, n, endpoint=True)
     option_of = np.repeat(np.arange(n), options)
     pools = [rng.choice(POOLS, k, replace=False) for k in options]
     first = np.array([p[0] for p in pools], np.int64)
     exchange = np.round(1000 * 2.0 ** rng.uniform(-1, 1, len(option_of))).astype(np.int64)
     exchange[np.concatenate([[0], np.cumsum(options)[:-1]])] = 1000
-    month_units = _SERVER_UNITS * _HOURS_PER_MONTH * 1000
+    month_units = _SERVER_UNITS * HOURS_A_MONTH * MILLI
     lot = month_units[first] * months
     ask = lot * lots
     least = -(-ask * rng.integers(25, 100, n, endpoint=True) // 100)
@@ -73,6 +74,6 @@ def draw(seed: int, applications: int) -> tuple[Terms, Candidates, Capacity]:
 
 def _split(total: int, shares: np.ndarray) -> Ints:
     """`total` in whole parts by `shares`; what rounding leaves goes to the first."""
-    parts = np.floor(shares * total).astype(np.int64)
+    parts: Ints = np.floor(shares * total).astype(np.int64)
     parts[0] += total - parts.sum()
     return parts

@@ -35,7 +35,7 @@ class Part:
     most: Ints  # [N] and at most
 
 
-def near(programme: Programme, prices: Prices, keep: Ints, reduced: float, ways: int) -> Part:
+def near(programme: Programme, prices: Prices, keep: Ints, reduced: float, ways: int, sure: float) -> Part:
     """The candidates and lots of ways within `reduced` of the best of their candidate, at most so many of each, and of
     the ways `keep`. All there is where `reduced` is infinite."""
     p, w = programme, programme.ways
@@ -54,7 +54,7 @@ def near(programme: Programme, prices: Prices, keep: Ints, reduced: float, ways:
     np.maximum.at(most, w.option[chosen].ravel(), w.lots[chosen].ravel())
     rows = np.unique(w.row[chosen])
     certain = np.zeros(len(p.candidates), bool)
-    certain[w.rows] = best > 2 * reduced
+    certain[w.rows] = best > sure
     least = np.where(certain[p.candidates.option_of], most, 0)
     np.minimum.at(least, w.option[chosen].ravel(), w.lots[chosen].ravel())
     if not np.isfinite(reduced):
@@ -90,7 +90,9 @@ class Servers:
         homes = size if p.home.any() else 0
         cost = [weight * worth_of_part(low), np.zeros(count), (weight[:, None] * SLOPES).ravel(), np.zeros(homes)]
         lp.col_cost_ = -np.concatenate(cost)
-        lp.col_lower_ = np.concatenate([part.certain.astype(float), part.least.astype(float), np.zeros(QUARTERS * size + homes)])
+        lp.col_lower_ = np.concatenate(
+            [part.certain.astype(float), part.least.astype(float), np.zeros(QUARTERS * size + homes)]
+        )
         lp.col_upper_ = np.concatenate([np.ones(size), part.most.astype(float), room.ravel(), np.ones(homes)])
         lp.num_row_, lp.num_col_ = matrix.shape
         lp.row_lower_, lp.row_upper_ = np.full(len(most), -highspy.kHighsInf), most
@@ -108,8 +110,8 @@ class Servers:
         lots = c.lots[part.rows].astype(float)
         each = worths(c)[part.options] / c.lot[c.option_of[part.options]]  # lots asked that a lot is worth
         cover = sparse.csr_array((each, (row, np.arange(count))), (size, count))
-        spread = sparse.csr_array((np.ones(QUARTERS * size), (_quarter_rows(size), np.arange(QUARTERS * size))))
-        spread.resize((size, QUARTERS * size))
+        quarters = (np.repeat(np.arange(size), QUARTERS), np.arange(QUARTERS * size))
+        spread = sparse.csr_array((np.ones(QUARTERS * size), quarters), (size, QUARTERS * size))
         blocks = [
             [_diagonal(lots * low), -cover, sparse.csr_array(lots[:, None] * spread)],  # an award needs its lots
             [-sparse.csr_array(spread.T * room.ravel()[:, None]), None, _diagonal(np.ones(QUARTERS * size))],
@@ -160,10 +162,6 @@ class Servers:
         parts = self.low + quarters.sum(axis=1)
         amount[part.rows] = np.where(given, np.round(parts * c.ask[part.rows]), 0).astype(np.int64)
         return within(c, amount, lots)
-
-
-def _quarter_rows(size: int) -> Ints:
-    return np.repeat(np.arange(size), QUARTERS)
 
 
 def _diagonal(values: Floats) -> Any:

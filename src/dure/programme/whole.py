@@ -6,6 +6,7 @@ import numpy as np
 
 from dure.programme.award import Candidates, Capacity, Ints, Terms
 from dure.programme.certificate import UnitRow, unit_rows, worths
+from dure.programme.columns import uses
 
 
 def within(candidates: Candidates, amount: Ints, lots: Ints) -> tuple[Ints, Ints]:
@@ -26,7 +27,9 @@ def repair(amount: Ints, lots: Ints, terms: Terms, candidates: Candidates, capac
     order = np.lexsort((-np.arange(len(c)), c.score))
     place = np.argsort(order)
     lots = lots.copy()
-    while len(options := _crowded(lots, c, capacity)):
+    use, free = uses(c, capacity), capacity.lots.ravel()
+    while (crowded := np.flatnonzero(lots @ use > free)).size:
+        options = np.flatnonzero((use[:, [crowded[0]]].toarray().ravel() > 0) & (lots > 0))
         lots[options[np.argmin(place[c.option_of[options]])]] -= 1
     amount, lots = within(c, amount, lots)
     while True:
@@ -41,20 +44,26 @@ def repair(amount: Ints, lots: Ints, terms: Terms, candidates: Candidates, capac
         lots = np.where(amount[c.option_of] > 0, lots, 0)
 
 
-def _crowded(lots: Ints, c: Candidates, capacity: Capacity) -> Ints:
-    """Options with lots in the first pool and month that lends more than it has; none if no pool does."""
-    used = np.zeros_like(capacity.lots)
-    taken = np.flatnonzero(lots)
-    for o in taken.tolist():
-        row = c.option_of[o]
-        used[c.option_pool[o], c.start[row] : c.start[row] + c.months[row]] += lots[o]
-    crowded = np.argwhere(used > capacity.lots)
-    if not len(crowded):
-        return crowded.ravel()
-    pool, month = crowded[0]
-    begin = c.start[c.option_of[taken]]
-    there = (c.option_pool[taken] == pool) & (begin <= month) & (month < begin + c.months[c.option_of[taken]])
-    return np.asarray(taken[there])
+def fill(amount: Ints, lots: Ints, terms: Terms, candidates: Candidates, capacity: Capacity) -> Ints:
+    """Lawful amounts raised to what their lots cover, the highest score first, as far as the bounds on units let them."""
+    c = candidates
+    rows = unit_rows(terms, c, capacity)
+    cover, home = np.zeros(len(c), np.int64), np.zeros(len(c), np.int64)
+    np.add.at(cover, c.option_of, lots * worths(c))
+    np.add.at(home, c.option_of, lots * worths(c) * capacity.domestic[c.option_pool])
+    left = [row.most - _held(row, amount, home) for row in rows]
+    more = np.where(amount > 0, np.minimum(cover, c.ask) - amount, 0)
+    amount = amount.copy()
+    for i in np.lexsort((np.arange(len(c)), -c.score)).tolist():
+        if not more[i]:
+            continue
+        share = [int(row.share[i]) for row in rows]
+        room = min((rest // s for rest, s in zip(left, share) if s > 0), default=int(more[i]))
+        add = min(int(more[i]), room)
+        at_home = min(int(amount[i]) + add, int(home[i])) - min(int(amount[i]), int(home[i]))
+        left = [rest - s * add - row.domestic * at_home for rest, s, row in zip(left, share, rows)]
+        amount[i] += add
+    return amount
 
 
 def _held(row: UnitRow, amount: Ints, home: Ints) -> int:

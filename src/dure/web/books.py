@@ -10,7 +10,7 @@ from ninja import Query, Router
 from dure.accounting.invoices import Invoice
 from dure.app import booking, changes
 from dure.app.booking import BalanceOf
-from dure.ledger.model import UNIT, Transfer
+from dure.ledger.model import UNIT, Cause, Transfer
 from dure.web.applications import Counted
 from dure.web.requests import AfterId, AfterSeq, Asked, Limit, Page, Shown, Strict, now, page
 
@@ -46,6 +46,25 @@ class Month(Asked):
     """A month, as 2026-03."""
 
     month: str
+
+
+class Used(Asked):
+    """What a job used, or got back of it; `id` is the caller's own, and books it once."""
+
+    id: str
+    project: str
+    milli_units: int
+    at_utc_s: int
+    refund: bool = False
+    about: str = ""
+
+    def transfer(self, by: str) -> Transfer:
+        """The entry that books it."""
+        source, target = ("refunded", "project") if self.refund else ("project", "spent")
+        return Transfer(
+            self.id, f"{source}:{self.project}", f"{target}:{self.project}", self.milli_units,
+            Cause.REFUND if self.refund else Cause.USAGE, self.at_utc_s, by=by, about=self.about,
+        )  # fmt: skip
 
 
 class Proposed(Asked):
@@ -144,6 +163,19 @@ def verify(request: HttpRequest) -> dict[str, Any]:
 def close_month(request: HttpRequest, given: Annotated[Month, Strict(...)]) -> None:
     """Close a month: from then on its mistakes are corrected by new entries."""
     booking.close_month(request.actor, given.month, now())
+
+
+@router.post("/usage", response=dict[str, int])
+def usage(request: HttpRequest, used: Annotated[list[Used], Strict(...)]) -> dict[str, int]:
+    """Book usage and refunds, each once by its id; how many ended with which code of the ledger."""
+    counts = booking.settle(request.actor, [u.transfer(request.actor.user) for u in used])
+    return {code.name.lower(): count for code, count in counts.items()}
+
+
+@router.post("/ledger/expire", response=Counted)
+def expire(request: HttpRequest) -> dict[str, int]:
+    """Free the reservations whose time has passed."""
+    return {"count": booking.expire_due(request.actor, now())}
 
 
 @router.get("/proposals", response=Page[ProposalOut])

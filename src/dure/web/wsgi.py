@@ -6,5 +6,5 @@ from django.core.wsgi import get_wsgi_application
 
 from dure.app.database import setup
 
-setup()
+setup(web=True)
 application = get_wsgi_application()

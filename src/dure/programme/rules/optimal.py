@@ -25,14 +25,14 @@ from dure.programme.certificate import (
     worths,
 )  # fmt: skip
 from dure.programme.columns import Prices, Programme
-from dure.programme.contradictions import refuse_contradictions
+from dure.programme.contradictions import LEAST_AWARDED_MILLI, refuse_contradictions
 from dure.programme.rules.filling import Parameter, read_parameters
 from dure.programme.servers import Servers, near
-from dure.programme.whole import repair, within
+from dure.programme.whole import fill, repair, within
 
 VERSION = 1
 MILLION: Final = 10**6
-PARAMETERS = {
+PARAMETERS: Final[dict[str, Parameter]] = {
     "value": Parameter(APPLICATION, "what is valued: each application alike, or each unit asked", choices=VALUES),
     "gap": Parameter(1000, "millionths: a proven gap at which the search may stop", 0, MILLION),
 }
@@ -40,9 +40,12 @@ Progress = Callable[[float, float, float, float], bool]  # seconds of the solver
 
 # Reduced value, in parts of the mean value of an award, up to which ways are let into the search; how many of a candidate;
 # and branches. Each search starts from what the one before found. The last is over everything.
-_SEARCHES: Final = ((0.004, 5, 30), (0.014, 10, 30), (0.04, 10, 60), (0.15, 20, 100), (np.inf, 0, 500))
+_SEARCHES: Final = ((0.0, 0, 10), (0.004, 5, 3), (0.015, 8, 3), (0.03, 10, 10), (0.1, 20, 100), (np.inf, 0, 500))
+_SURE: Final = 0.02  # in the same parts: candidates who gain so much more are certainly awarded
+_FEW: Final = 60  # candidates of whom everything is searched at once
 _EFFORT: Final = 0.4  # of HiGHS, for finding awards: the bound is not its business here
 _RELAXED: Final = 1e-4  # the linear programme's own gap
+_MANY, _SAMPLE = 500, 8  # of so many candidates, the prices of every eighth are found first
 
 
 def award(
@@ -68,7 +71,6 @@ def award(
     Raises InputError when the set-asides contradict each other or other bounds, naming which.
     """
     parameters = read_parameters(terms.parameters, PARAMETERS)
-    refuse_contradictions(terms, candidates, capacity)
     given, (candidates, rows, options) = candidates, canonical(candidates)
     value, gap = str(parameters["value"]), int(parameters["gap"]) / MILLION
     unit = float(candidates.ask.mean()) if value == UNIT and len(candidates) else float(MILLION)  # one float value
@@ -78,8 +80,15 @@ def award(
     )
     search.run()
     found = _awards(search, terms, candidates, capacity, seed)
-    columns = {n: _back(getattr(found, n), rows) for n in ("amount", "outcome", "bound", "reserve_rank")}
-    return replace(found, ids=given.ids, lots=_back(found.lots, options), **columns)
+    return replace(
+        found,
+        ids=given.ids,
+        amount=_back(found.amount, rows),
+        outcome=_back(found.outcome, rows),
+        bound=_back(found.bound, rows),
+        reserve_rank=_back(found.reserve_rank, rows),
+        lots=_back(found.lots, options),
+    )
 
 
 def _back(column: NDArray[Any], rows: Ints) -> NDArray[Any]:
@@ -108,6 +117,7 @@ class _Search:
     lot_prices: list[list[int]] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
+    claim: float = np.inf  # the solver's own bound, from a search over everything
 
     def __post_init__(self) -> None:
         self.amount = np.zeros(len(self.programme.candidates), np.int64)
@@ -117,24 +127,28 @@ class _Search:
         """Bound first, then one search after another, each over more of the programme, until the gap is reached."""
         p = self.programme
         if not len(p.ways.rows):
-            self._prove(Prices(np.zeros(len(p.most)), np.zeros(len(p.free))))
+            self._prove(p.nothing())
             self.stopped = "gap"
             return
         prices = self._relax()
+        if p.awarded() * 1000 < LEAST_AWARDED_MILLI * min(p.capacity.total, int(p.candidates.ask.sum())):
+            refuse_contradictions(p.terms, p.candidates, p.capacity)
         self._prove(prices)
         self._round()
-        for reduced, ways, nodes in _SEARCHES:
-            if self.stopped or self._reached():
+        for reduced, ways, nodes in _SEARCHES if len(p.ways.rows) > _FEW else _SEARCHES[-1:]:
+            if not self._go_on(self.objective / self.scale, self.bound / self.scale) or self._reached():
                 break
             mean = self.bound / self.scale / len(p.ways.rows)
-            part = near(p, prices, self._used_ways(), reduced * mean, ways)
-            self._search(Servers(p, part), nodes, whole=not np.isfinite(reduced))
+            part = near(p, prices, self._used_ways(), reduced * mean, ways, (2 * reduced + _SURE) * mean)
+            if len(part.rows):
+                self._search(Servers(p, part), nodes, whole=not np.isfinite(reduced))
         self.stopped = self.stopped or ("gap" if self._reached() else "searches")
 
     def _relax(self) -> Prices:
         p = self.programme
-        prices = Prices(np.zeros(len(p.most)), np.zeros(len(p.free)))
-        for most, found in p.relax(_RELAXED):
+        start = p.sampled(_SAMPLE, 10 * _RELAXED) if len(p.ways.rows) >= _MANY else None
+        prices = p.nothing()
+        for most, found in p.relax(_RELAXED, start):
             prices, self.seconds = found, p.lp.getRunTime()
             if not self._go_on(0.0, most):
                 break
@@ -172,8 +186,8 @@ class _Search:
         solver = highspy.Highs()
         solver.silent()
         options: dict[str, Any] = {
-            "threads": 1, "mip_heuristic_effort": _EFFORT, "random_seed": self.seed % 2**31, "mip_max_nodes": nodes, "objective_target": target,
-            "mip_rel_gap": 0.0 if whole else self.gap / 4, "mip_abs_gap": 1e-9,
+            "threads": 1, "random_seed": self.seed % 2**31, "mip_heuristic_effort": _EFFORT, "mip_max_nodes": nodes,
+            "objective_target": target, "mip_rel_gap": 0.0 if whole else self.gap / 4, "mip_abs_gap": 1e-9,
         }  # fmt: skip
         if self.time_limit_s is not None:
             options["time_limit"] = max(0.0, self.time_limit_s - self.seconds)
@@ -186,11 +200,9 @@ class _Search:
         before, most = self.seconds, self.bound / self.scale
 
         def look(event: Any) -> None:
-            best = -event.data_out.mip_primal_bound
+            found = -event.data_out.mip_primal_bound
             self.seconds = before + event.data_out.running_time
-            if not self._go_on(
-                max(best, self.objective / self.scale) if np.isfinite(best) else self.objective / self.scale, most
-            ):
+            if not self._go_on(max(found if np.isfinite(found) else 0.0, self.objective / self.scale), most):
                 event.data_in.user_interrupt = True
 
         if self.progress is not None:
@@ -199,6 +211,8 @@ class _Search:
         self.seconds = before + solver.getRunTime()
         if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
             self.stopped = "time"
+        if whole:
+            self.claim = -solver.getInfo().mip_dual_bound * self.scale
         if solver.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
             self._take(*servers.read(np.array(solver.getSolution().col_value)))
 
@@ -206,6 +220,7 @@ class _Search:
         """Makes an award whole and lawful, and keeps it if it is the best so far."""
         p = self.programme
         amount, lots = repair(amount, lots, p.terms, p.candidates, p.capacity)
+        amount = fill(amount, lots, p.terms, p.candidates, p.capacity)
         objective = objective_of(amount.tolist(), p.candidates, self.value)
         if objective > self.objective:
             self.amount, self.lots, self.objective = amount, lots, objective
@@ -234,12 +249,15 @@ def _awards(search: _Search, terms: Terms, candidates: Candidates, capacity: Cap
     queue = order[waiting[order]]
     rank[queue] = np.arange(1, len(queue) + 1)
     gap_millionths = -(-(search.bound - search.objective) * MILLION // search.bound) if search.bound else 0
+    claimed = None  # where the solver has not searched everything
+    if np.isfinite(search.claim) and search.claim > 0:
+        claimed = max(0, min(gap_millionths, round((search.claim - search.objective) / search.claim * MILLION)))
     solver = f"HiGHS {highspy.Highs().version()}"
     certificate = {
         "rule": "optimal", "version": VERSION, "input_sha256": input_hash(terms, c, capacity, "optimal", VERSION),
         "solver": solver, "seed": seed, "value": search.value, "stopped": search.stopped,
         "gap_millionths": gap_millionths, "objective": search.objective, "bound": search.bound,
-        "amount": amount.tolist(), "lots": lots.tolist(),
+        "solver_gap_millionths": claimed, "amount": amount.tolist(), "lots": lots.tolist(),
         "prices": {"units": search.unit_prices, "lots": search.lot_prices},
     }  # fmt: skip
     note = (
