@@ -15,9 +15,9 @@ from dure.programme.rules.filling import Parameter, read_parameters
 
 
 def _optimal(terms: Terms, candidates: Candidates, capacity: Capacity, seed: int, **options: Any) -> Awards:
-    from dure.programme.rules import optimal  # loads the solver
+    from dure.programme.rules.optimal import award as best  # loads the solver
 
-    return optimal.award(terms, candidates, capacity, seed, **options)
+    return best(terms, candidates, capacity, seed, **options)
 
 
 _MOST: Final = 2**48  # milli-units of one ask: the sum of 10,000 is still exact
@@ -37,9 +37,9 @@ def parameters_of(rule: str) -> Mapping[str, Parameter]:
     if rule not in RULES:
         raise UnknownName("award rule", rule, RULES)
     if rule == "optimal":
-        from dure.programme.rules import optimal  # loads the solver
+        from dure.programme.rules.optimal import PARAMETERS  # loads the solver
 
-        return optimal.PARAMETERS
+        return PARAMETERS
     modules = {"ranked": ranked, "proportional": proportional, "scaled": scaled, "lottery": lottery, "partner": partner}
     found: Mapping[str, Parameter] = modules[rule].PARAMETERS
     return found
