@@ -85,22 +85,24 @@ def _progress(asked: list[int]) -> Progress:
 
 
 def _compared(ready: Round, found: dict[str, Awards]) -> Table:
-    """One row a rule; of each set-aside, the share reached, and of `optimal` the proven gap."""
+    """One row a rule; of each set-aside the share reached; of `optimal` the gap that anybody can check, and the solver's."""
     from dure.programme.explain import compare
 
     rows: list[dict[str, Value]] = []
     for row in compare(found, ready.candidates, ready.terms):
         total = row.pop("units_milli")
         shares = {k: v / 1000 for k, v in row.items() if type(v) is int and k not in _COUNTS}
-        gap = (found[row["rule"]].certificate or {}).get("gap_millionths")
+        certificate = found[row["rule"]].certificate or {}
+        gap, claimed = certificate.get("gap_millionths"), certificate.get("solver_gap_millionths")
         rows.append(
             row | shares | {"milli_units": total, "of_capacity": total / (ready.capacity.total or 1)}
             | {"gap_percent": gap / 10_000 if gap is not None else None}
+            | {"solver_gap_percent": claimed / 10_000 if claimed is not None else None}
         )  # fmt: skip
     named = {key for key, _, _ in _RULES}
     kept = [key.removesuffix("_met") for key in (rows[0] if rows else {}) if key.endswith("_met")]
     columns = [*_RULES, *((key, f"to {key}", "ratio") for key in kept if key not in named)]
-    columns.append(("gap_percent", "proven gap", "%"))
+    columns += [("gap_percent", "proven gap", "%"), ("solver_gap_percent", "gap by the solver", "%")]
     return table("rules", f"What rules would award in {ready.call.id}", columns, rows)
 
 
