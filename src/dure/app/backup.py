@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -33,6 +31,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from dure import __version__
 from dure.app.programme import migrate
 from dure.errors import InputError
+from dure.formats.streams import replaced
 from dure.store import ledger
 
 FORMAT = 1
@@ -49,7 +48,11 @@ Manifest = dict[str, Any]
 def backup(path: Path, advance: Advance = lambda part: None) -> Manifest:
     """Write every table to `path` as they are at one moment, while others go on writing. Returns the manifest."""
     manifest: Manifest = {"format": FORMAT, "version": __version__, "tables": {}}
-    with _private(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, _one_moment():
+    with (
+        replaced(path, private=True) as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+        _one_moment(),
+    ):
         manifest["migrations"] = _migrations()
         tables = _tables()
         for done, (name, model) in enumerate(tables.items()):
@@ -128,24 +131,6 @@ def _plain(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"no form in a backup for {type(value)}")
     return value.isoformat()
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[Any]:
-    """A file that only its owner may read, which becomes the one at `path` when the block ends well."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as fault:
-        raise InputError(f"cannot be written: {fault.strerror or fault}", source=str(path)) from fault
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 @contextmanager

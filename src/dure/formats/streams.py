@@ -109,8 +109,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A stream that becomes the file at `path` when the block ends well; otherwise `path` stays as it was."""
+def replaced(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A stream that becomes the file at `path` when the block ends well; otherwise `path` stays as it was.
+
+    A `private` one is for its owner's eyes alone, and on disk before it takes the name.
+    """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as fault:
@@ -118,10 +121,13 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
-        # mkstemp makes a private file; what it becomes has the rights of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+            if private:
+                stream.flush()
+                os.fsync(stream.fileno())
+        if not private:  # mkstemp makes a private file; others get the rights of any new file
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
