@@ -80,7 +80,7 @@ def require_team(actor: Actor, application: Application) -> None:
 @transaction.atomic
 def submit(actor: Actor, id: str, now: int) -> models.Application:
     """Submit a draft: by its lead alone, before the close."""
-    row = _own(actor, id)
+    row = application_for(actor, Action.APPLY, id, lock=True)
     _submit(row, actor, call_of(actor, row.call_id)[0], now)
     return row
 
@@ -88,7 +88,7 @@ def submit(actor: Actor, id: str, now: int) -> models.Application:
 @transaction.atomic
 def reopen(actor: Actor, id: str, now: int) -> models.Application:
     """Take a submitted application back to a draft, while the call is open."""
-    row = _own(actor, id)
+    row = application_for(actor, Action.APPLY, id, lock=True)
     if now >= call_of(actor, row.call_id)[0].closes_utc_s:
         raise InputError("the call has closed", field="closes")
     move(row, Event.REOPEN, actor, now)
@@ -247,11 +247,6 @@ def _named(actor: Actor, application: Application) -> Application:
             number += 1
         id = f"{application.call}-{number:04d}"
     return replace(application, id=id, lead=lead)
-
-
-def _own(actor: Actor, id: str) -> models.Application:
-    row = application_for(actor, Action.APPLY, id, lock=True)
-    return row
 
 
 def _submit(row: models.Application, actor: Actor, call: Call, now: int) -> None:

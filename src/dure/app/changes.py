@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -311,8 +312,6 @@ def _award(actor: Actor, id: str) -> tuple[models.Application, models.Award]:
 
 def _holding(award: models.Award, row: models.Application, call: Call) -> clawback.Holding:
     ask = from_json(Application, row.document).ask
-    from zoneinfo import ZoneInfo
-
     steps = clawback.steps(award.from_utc_s, ask.months, ZoneInfo(call.zone))
     return clawback.Holding(award.project_id, f"{call.id}/{row.document['track']}", steps)
 

@@ -74,8 +74,10 @@ def tell_taking(award: models.Award, call: Call, standing: Standing, action: Tak
         keep_notice(row, key, action.sentence, now)
         return
     award_milli, used = standing.granted - standing.lost - standing.expired, standing.spent - standing.refunded
+    office = _of(row, call)
     fields = {
-        **_of(row, call),
+        **office,
+        "exempt_at": office["contact"],
         "awarded_milli": award_milli,
         "used_milli": used,
         "used_percent": used * 100 // award_milli if award_milli else 0,
@@ -83,7 +85,6 @@ def tell_taking(award: models.Award, call: Call, standing: Standing, action: Tak
         "takes_milli": action.milli_units,
         "takes_utc_s": action.due_utc_s,
         "reason": Text(action.sentence("ko"), action.sentence("en")),
-        "exempt_at": _contact(),
         "exempt_until_utc_s": action.due_utc_s,
     }
     language = language_of(row)
@@ -127,13 +128,8 @@ def _of(row: models.Application, call: Call) -> dict[str, Any]:
     return {
         "zone": call.zone,
         "programme": programme.name if programme else "Dure",
-        "contact": _contact(),
+        "contact": (programme and programme.contact) or _OFFICE,
         "applicant": row.lead,
         "application": row.id,
         "project": row.project,
     }
-
-
-def _contact() -> Text | str:
-    programme = models.Programme.objects.first()
-    return (programme and programme.contact) or _OFFICE
