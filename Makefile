@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help setup demo test check oracle databases bench pins clean
+.PHONY: help setup demo test check oracle databases engines bench pins clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,6 +54,14 @@ databases: .venv/.dev ## the tests of the store, the use cases and the API, on P
 	@url=$$(tools/postgres start) && DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 	  tests/store tests/app tests/web; code=$$?; tools/postgres stop; exit $$code
 
+.venv-engines/.made: requirements-engines.txt
+	@$(PYTHON) -m venv .venv-engines
+	@.venv-engines/bin/pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements-engines.txt
+	@touch $@
+
+engines: .venv-engines/.made ## the tests with real engines: the evaluation harness, offline
+	@DURE_TEST_INSPECT=1 .venv-engines/bin/python -m pytest -q -p no:cacheprovider tests/engines
+
 bench: .venv/.runtime ## all benchmarks; rewrites the table in docs/reference/benchmarks.md
 	@$(BIN)/python -m bench --table docs/reference/benchmarks.md
 
@@ -61,8 +69,9 @@ pins: .venv/.dev ## resolve the requirements anew (needs uv)
 	@PIP_COMPILE="uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --universal \
 	  --fork-strategy fewest --python-version 3.11 --upgrade"; \
 	echo flit_core | $$PIP_COMPILE pyproject.toml - --output-file requirements.txt && \
-	$$PIP_COMPILE pyproject.toml --extra dev --extra postgres --constraint requirements.txt --output-file requirements-dev.txt
+	$$PIP_COMPILE pyproject.toml --extra dev --extra postgres --constraint requirements.txt --output-file requirements-dev.txt && \
+	$$PIP_COMPILE pyproject.toml --extra dev --extra evaluate --constraint requirements.txt --output-file requirements-engines.txt
 
 clean: ## remove what was made
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-engines demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

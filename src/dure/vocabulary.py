@@ -1,6 +1,8 @@
 """The words that every package shares: kinds, states, events, refusals. Numbers are stable: they stand in logs."""
 
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 
 class JobKind(IntEnum):
@@ -65,3 +67,20 @@ class Refusal(IntEnum):
 NEVER_REFUSALS = frozenset(
     {Refusal.NEVER_FITS, Refusal.NO_SUCH_MODEL, Refusal.OVER_PROJECT_LIMIT_EVER, Refusal.OVER_BUDGET_EVER}
 )
+
+
+def column(unit: str, meaning: str, **kwargs: Any) -> Any:
+    """A dataclass field that carries its unit and meaning."""
+    return field(metadata={"unit": unit, "meaning": meaning}, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text in the languages of the programme."""
+
+    ko: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """The text in `ko` or `en`; the other where one is empty."""
+        return (self.ko or self.en) if language == "ko" else (self.en or self.ko)

@@ -260,7 +260,9 @@ def test_each_byte_that_is_flipped_is_noticed(kept: Path) -> None:
 def test_from_one_kind_of_database_to_the_other_and_back(world: None, tmp_path: Path) -> None:
     """PostgreSQL to SQLite, by the command line, and from there to PostgreSQL: every row is the same."""
     from dure.app.backup import backup, restore
+    from dure.store import audit
 
+    audit.sequence_all()  # as each command does at its end
     before = rows()
     backup(tmp_path / "postgres.zip")
     env = {**os.environ, "DURE_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}

@@ -369,6 +369,8 @@ def test_small_asks_are_granted_without_review_and_no_others(programme: Dure) ->
 
 
 def test_a_fee_is_shown_then_booked_once_and_printed(programme: Dure) -> None:
+    from django.db import transaction
+
     dure = programme
     assert dure("apply", written("firm", accelerators=1, months=1, track="startup"), who="firm-pi", at=OPEN).code == 0
     from dure.app import awarding, people
@@ -379,7 +381,8 @@ def test_a_fee_is_shown_then_booked_once_and_printed(programme: Dure) -> None:
 
     row = models.Application.objects.get()
     office, call = people.actor_of("office"), programmes.call_of(people.actor_of("office"), "c1")[0]
-    award = awarding.fund(row, from_json(Application, row.document), call, 1_000_000, office, 1_780_000_000, None)
+    with transaction.atomic():
+        award = awarding.fund(row, from_json(Application, row.document), call, 1_000_000, office, 1_780_000_000, None)
     programmes.record([award])
     shown = dure("ledger", "invoice", "firm", "2026-05", "--json", at=SPEND)
     assert shown.code == 0, shown.err

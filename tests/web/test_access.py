@@ -196,6 +196,13 @@ def cases(world: World) -> list[Case]:
         Case("DELETE /tokens/{digest}", A.GRANT_ROLE, 204, path=f"/tokens/{digest}",
              but={p: 204 if p == "lead-beta" else 404 for p in PEOPLE if not _office(p)}),
         Case("GET /letters", A.READ_LETTER),
+        Case("GET /decisions", A.READ_DECISION),
+        Case("GET /obligations", A.READ_DECISION),
+        Case("POST /obligations/{seq}", A.MEET_OBLIGATION, path=f"/obligations/{world.obligation}",
+             body={"state": "met", "note": "looked it up"}),
+        Case("GET /log/head", None),
+        Case("GET /log/entries", A.READ_AUDIT),
+        Case("GET /log/entries/{seq}/proof", A.READ_AUDIT, path="/log/entries/1/proof"),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from dure.app import applying, awarding, booking, people, programme, reviewing
 from dure.app.access import Actor, Role
+from dure.audit.notes import Signer
 from dure.formats.applications import write_applications
 from dure.programme.lifecycle import State
 from dure.programme.model import (
@@ -29,7 +30,7 @@ from dure.programme.model import (
     Text,
     Track,
 )
-from dure.store import models
+from dure.store import audit, models
 from dure.units import DAY_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,7 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     proposal: int = 0  # made by `second`
+    obligation: int = 0  # of alpha's award
     csv: str = ""
 
     def actor(self, user: str) -> Actor:
@@ -141,6 +143,9 @@ def build() -> World:
     made = {"debit": "project:beta", "credit": "adjusted", "amount": 5, "reason": "test"}
     world.proposal = booking.propose(world.actor("second"), "adjust", now, **made).seq
     world.csv = write_applications([application("omega", "open")])
+    world.obligation = models.Obligation.objects.filter(about="done-alpha").values_list("seq", flat=True)[0]
+    audit.sequence_all()
+    audit.checkpoint(Signer.from_seed("dure/test", bytes(32)), "dure/test", now)
     return world
 
 

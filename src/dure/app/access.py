@@ -24,10 +24,12 @@ class Role(StrEnum):
     FACILITATOR = "facilitator"
     AUDITOR = "auditor"
     OPERATOR = "operator"
+    COMPLIANCE = "compliance"  # writes rules, screens, meets obligations with a second person
     APPLICANT = "applicant"
 
 
-GRANTED = (Role.OFFICE, Role.REVIEWER, Role.FACILITATOR, Role.AUDITOR, Role.OPERATOR)  # the others follow from projects
+# The others follow from projects.
+GRANTED = (Role.OFFICE, Role.REVIEWER, Role.FACILITATOR, Role.AUDITOR, Role.OPERATOR, Role.COMPLIANCE)
 
 
 class Reach(IntEnum):
@@ -60,6 +62,18 @@ class Action(StrEnum):
     READ_LEDGER = "read_ledger"
     READ_LETTER = "read_letter"
     GRANT_ROLE = "grant_role"
+    EDIT_RULES = "edit_rules"
+    READ_DECISION = "read_decision"
+    MEET_OBLIGATION = "meet_obligation"
+    SCREEN = "screen"
+    READ_SCREENING = "read_screening"
+    READ_MODEL = "read_model"
+    EDIT_MODEL = "edit_model"
+    RECORD_COMPUTE = "record_compute"
+    EVALUATE = "evaluate"
+    RELEASE = "release"
+    READ_AUDIT = "read_audit"
+    SEAL = "seal"  # the audit log: sequence, sign, cosign
 
 
 A, R, W = Action, Role, Reach
@@ -68,8 +82,8 @@ MAY: dict[Action, dict[Role, Reach]] = {
     A.READ_CALL: {R.APPLICANT: W.ALL},
     A.EDIT_CALL: {R.OFFICE: W.ALL},
     A.READ_APPLICATION: {
-        R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.OPERATOR: W.ALL, R.APPLICANT: W.OWN, R.PI: W.OWN, R.MEMBER: W.OWN,
-        R.FACILITATOR: W.GROUP, R.REVIEWER: W.ASSIGNED,
+        R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.OPERATOR: W.ALL, R.COMPLIANCE: W.ALL, R.APPLICANT: W.OWN, R.PI: W.OWN,
+        R.MEMBER: W.OWN, R.FACILITATOR: W.GROUP, R.REVIEWER: W.ASSIGNED,
     },
     A.APPLY: {R.APPLICANT: W.OWN, R.OFFICE: W.ALL},
     A.DECIDE_ELIGIBILITY: {R.OFFICE: W.ALL},
@@ -90,6 +104,22 @@ MAY: dict[Action, dict[Role, Reach]] = {
     A.READ_LEDGER: {R.OFFICE: W.ALL, R.AUDITOR: W.ALL},
     A.READ_LETTER: {R.OFFICE: W.ALL, R.APPLICANT: W.OWN},
     A.GRANT_ROLE: {R.OFFICE: W.ALL},
+    A.EDIT_RULES: {R.COMPLIANCE: W.ALL},
+    A.READ_DECISION: {
+        R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.COMPLIANCE: W.ALL, R.APPLICANT: W.OWN, R.PI: W.OWN, R.MEMBER: W.OWN,
+    },
+    A.MEET_OBLIGATION: {R.COMPLIANCE: W.ALL, R.OFFICE: W.ALL},
+    A.SCREEN: {R.COMPLIANCE: W.ALL, R.OFFICE: W.ALL},
+    A.READ_SCREENING: {R.COMPLIANCE: W.ALL, R.OFFICE: W.ALL, R.AUDITOR: W.ALL},
+    A.READ_MODEL: {
+        R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.COMPLIANCE: W.ALL, R.OPERATOR: W.ALL, R.PI: W.OWN, R.MEMBER: W.OWN,
+    },
+    A.EDIT_MODEL: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL, R.PI: W.OWN},
+    A.RECORD_COMPUTE: {R.OPERATOR: W.ALL, R.COMPLIANCE: W.ALL, R.PI: W.OWN},
+    A.EVALUATE: {R.COMPLIANCE: W.ALL, R.OPERATOR: W.ALL},
+    A.RELEASE: {R.OFFICE: W.ALL, R.PI: W.OWN},
+    A.READ_AUDIT: {R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.COMPLIANCE: W.ALL},
+    A.SEAL: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL},
 }  # fmt: skip
 
 

@@ -13,12 +13,15 @@ import numpy as np
 from django.db import transaction
 
 from dure.accounting.months import later
+from dure.app import governing
 from dure.app.access import Action, Actor, NotFound, require, require_apart
 from dure.app.applying import calculate, move, score_for, team_of
 from dure.app.letters import queue
 from dure.app.people import application_for, happened
 from dure.app.programme import call_of, fleet_of_programme, mark_awarded, record
 from dure.errors import InputError
+from dure.governance.facts import Act
+from dure.governance.rules import Verdict
 from dure.ledger.model import Cause, Transfer
 from dure.programme import explain
 from dure.programme.award import Awards, Candidates, Capacity, Outcome, Terms
@@ -50,6 +53,7 @@ class Round:
     candidates: Candidates
     capacity: Capacity
     applications: tuple[Application, ...]  # in the order of the candidates
+    barred: dict[str, Verdict]  # ranked too, but no rule lets them be awarded
 
     def input_hash(self, rule: str, version: int) -> str:
         """A hash of all that a rule sees."""
@@ -64,7 +68,7 @@ def try_rules(
     Each is kept as it comes, for a rule may take minutes, and no writer waits for it.
     """
     require(actor, Action.TRY_AWARDS)
-    ready = ready_round(actor, call_id)
+    ready = ready_round(actor, call_id, now)
     found: dict[str, Awards] = {}
     for rule in rules or (ready.call.rule,):
         found[rule] = _compute(actor, ready, rule, seed, progress)
@@ -73,20 +77,31 @@ def try_rules(
     return ready, found
 
 
-def ready_round(actor: Actor, call_id: str) -> Round:
-    """The ranked applications of a call as candidates. Raises InputError where none is ranked."""
+def ready_round(actor: Actor, call_id: str, now: int) -> Round:
+    """The ranked applications of a call as candidates, without those that the rules bar. Raises InputError where none
+    is ranked, or all are barred."""
     call, state = call_of(actor, call_id)
     if state != CallState.PUBLISHED:
         raise InputError("its awards cannot be computed", field="state", value=state, accepted="a published call")
     rows = list(models.Application.objects.filter(call_id=call_id, state=State.RANKED).order_by("id"))
     if not rows:
         raise InputError("no application of it is ranked", field="call", value=call_id, accepted="reviews closed")
-    applications = tuple(from_json(Application, r.document) for r in rows)
-    terms, columns, capacity = candidates(
-        call, [(a, int(r.score_milli)) for a, r in zip(applications, rows, strict=True)], fleet_of_programme()
-    )
+    fleet, barred = fleet_of_programme(), {}
+    scored: list[tuple[Application, int]] = []
+    for row in rows:
+        application = from_json(Application, row.document)
+        verdict, _, _ = governing.judged(Act.AWARD, governing.award_facts(application, call, fleet, now), now)
+        if verdict.allowed:
+            scored.append((application, int(row.score_milli)))
+        else:
+            barred[row.id] = verdict
+    if not scored:
+        first = governing.reasons_text(next(iter(barred.values())), "en", governing.rules_in_force())
+        raise InputError(f"the rules bar every application of it: {first}", field="call", value=call_id)
+    terms, columns, capacity = candidates(call, scored, fleet)
     left = [ledger.balance(f"track:{call_id}/{track}").available for track in terms.tracks]  # rapid access took some
-    return Round(call, replace(terms, envelope=np.minimum(terms.envelope, left)), columns, capacity, applications)
+    terms = replace(terms, envelope=np.minimum(terms.envelope, left))
+    return Round(call, terms, columns, capacity, tuple(a for a, _ in scored), barred)
 
 
 def publish(
@@ -99,7 +114,7 @@ def publish(
     is published. Whoever reviewed in the call or belongs to one of its applications may not publish it.
     """
     require(actor, Action.PUBLISH_AWARDS)
-    ready = ready_round(actor, call_id)
+    ready = ready_round(actor, call_id, now)
     if rule and rule != ready.call.rule:
         raise InputError("the call announced another rule", field="rule", value=rule, accepted=ready.call.rule)
     computed = _compute(actor, ready, ready.call.rule, seed, progress)
@@ -110,10 +125,12 @@ def publish(
 
 def _publish(actor: Actor, ready: Round, computed: Awards, others: dict[str, Awards], now: int) -> Awards:
     call_id, seen = ready.call.id, (computed.rule, computed.version)
-    rows = {r.id: r for r in models.Application.objects.select_for_update().filter(id__in=ready.candidates.ids)}
+    concerned = [*ready.candidates.ids, *ready.barred]
+    rows = {r.id: r for r in models.Application.objects.select_for_update().filter(id__in=concerned)}
     reviewers = models.Review.objects.filter(application__call=call_id).values_list("reviewer", flat=True)
     require_apart(actor, call_id, set(reviewers), {user for row in rows.values() for user in team_of(row)})
-    if ready_round(actor, call_id).input_hash(*seen) != ready.input_hash(*seen):
+    again = ready_round(actor, call_id, now)
+    if again.barred != ready.barred or again.input_hash(*seen) != ready.input_hash(*seen):
         raise InputError("an application or an envelope changed meanwhile", field="state", accepted="publish again")
     awards = _amended(ready, computed)
     trial = _keep_trial(actor, ready, awards, now, published=True)
@@ -129,9 +146,44 @@ def _publish(actor: Actor, ready: Round, computed: Awards, others: dict[str, Awa
         if outcome is Outcome.AWARDED:
             transfers.append(fund(row, application, ready.call, amount, actor, now, trial))
         queue(row, LetterKind[outcome.name], ready.call, now, amount=amount)
+    for id in ready.barred:
+        _bar(rows[id], ready.call, actor, now)
     record(transfers)
     mark_awarded(actor, call_id, now)
     return awards
+
+
+def _bar(row: models.Application, call: Call, actor: Actor, now: int) -> None:
+    """Decline an application that the rules bar from being awarded."""
+    verdict = _decide(row, from_json(Application, row.document), call, actor, now)
+    ko, en = (governing.reasons_text(verdict, language) for language in ("ko", "en"))
+    row.decision = {"ko": ko, "en": en, "why": {"ko": ko, "en": en}, "rules": list(verdict.reasons)}
+    move(row, Event.DECLINE, actor, now, en)
+    queue(row, LetterKind.DECLINED, call, now, amount=0)
+
+
+def _decide(row: models.Application, application: Application, call: Call, actor: Actor, now: int) -> Verdict:
+    values = governing.award_facts(application, call, fleet_of_programme(), now)
+    return governing.decide(Act.AWARD, row.id, values, actor.user, now, project=application.project)
+
+
+@transaction.atomic
+def judge_again(actor: Actor, id: str, now: int) -> Verdict:
+    """Judge an award by what is known now: what is no longer asked for is met, what is asked anew is open. Raises NotFound
+    for an application that has no award."""
+    require(actor, Action.MEET_OBLIGATION)
+    row = models.Application.objects.select_for_update().filter(id=id, award__ended=False).first()
+    if row is None:
+        raise NotFound("award of application", id)
+    return _decide(row, from_json(Application, row.document), call_of(actor, row.call_id)[0], actor, now)
+
+
+def permitted(row: models.Application, call: Call, now: int) -> bool:
+    """Whether the rules let an application be awarded now."""
+    application = from_json(Application, row.document)
+    return governing.judged(Act.AWARD, governing.award_facts(application, call, fleet_of_programme(), now), now)[
+        0
+    ].allowed
 
 
 @transaction.atomic
@@ -254,7 +306,13 @@ def fund(
     row: models.Application, application: Application, call: Call, amount: int, actor: Actor, now: int,
     trial: models.Trial | None,
 ) -> Transfer:  # fmt: skip
-    """The project, its people and its award; and the transfer that funds it, to be booked with the others."""
+    """The project, its people and its award; and the transfer that funds it, to be booked with the others. Every award
+    comes through here, and through the rules: raises InputError where they deny it."""
+    verdict = _decide(row, application, call, actor, now)
+    if not verdict.allowed:
+        raise InputError(governing.reasons_text(verdict, "en"), field="application", value=row.id)
+    row.decision = {**row.decision, "rules": list(verdict.reasons), "obligations": list(verdict.obligations)}
+    row.save(update_fields=["decision"])
     project, _ = models.Project.objects.get_or_create(
         id=application.project,
         defaults={

@@ -12,6 +12,7 @@ import hashlib
 import json
 import zipfile
 import zlib
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +34,7 @@ from dure.app.programme import migrate
 from dure.errors import InputError
 from dure.formats.streams import replaced
 from dure.store import ledger
+from dure.store.sql import one_moment
 
 FORMAT = 1
 _ROWS = 1000  # read, and written, at once
@@ -51,7 +53,7 @@ def backup(path: Path, advance: Advance = lambda part: None) -> Manifest:
     with (
         replaced(path, private=True) as stream,
         zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
-        _one_moment(),
+        one_moment(),
     ):
         manifest["migrations"] = _migrations()
         tables = _tables()
@@ -98,22 +100,6 @@ def _migrations() -> list[list[str]]:
     return sorted([app, name] for app, name in MigrationRecorder(connection).applied_migrations())
 
 
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """All that is read in the block is of one moment, and nobody waits for it."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":  # `atomic` would take the writer's lock for as long as the backup lasts
-            cursor.execute("BEGIN DEFERRED")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
-        else:
-            with transaction.atomic():
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                yield
-
-
 def _write(model: Any, member: Any) -> dict[str, Any]:
     """Write the rows of one table; its entry of the manifest."""
     columns, digest, count = [f.attname for f in _fields(model)], hashlib.sha256(), 0
@@ -127,7 +113,9 @@ def _write(model: Any, member: Any) -> dict[str, Any]:
 
 
 def _plain(value: object) -> str:
-    """Times to the microsecond; nothing else that is kept needs a form of its own."""
+    """Times to the microsecond, bytes in base64 (as Django reads them again); nothing else needs a form of its own."""
+    if isinstance(value, bytes | memoryview):
+        return b64encode(value).decode()
     if not isinstance(value, datetime):
         raise TypeError(f"no form in a backup for {type(value)}")
     return value.isoformat()

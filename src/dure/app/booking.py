@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from dure.accounting.burn import Period, burn_of, even_line
+from dure.accounting.settle import UsageTable
 from dure.app.access import Action, Actor, Forbidden, NotFound, require
 from dure.app.people import happened
 from dure.app.programme import record
@@ -138,7 +139,8 @@ def propose(
 def agree(actor: Actor, seq: int, now: int) -> models.Proposal:
     """The second person's yes: what was proposed is booked, or kept for the award it amends."""
     require(actor, Action.BOOK)
-    row = models.Proposal.objects.select_for_update().filter(seq=seq, agreed_utc_s=None, refused=False).first()
+    rows = models.Proposal.objects.select_for_update().exclude(kind="waive")  # `app.evaluating.agree` sees to those
+    row = rows.filter(seq=seq, agreed_utc_s=None, refused=False).first()
     if row is None:
         raise NotFound("open proposal", str(seq))
     if row.by == actor.user:
@@ -196,8 +198,11 @@ def expire_due(actor: Actor, now: int) -> int:
 
 
 @transaction.atomic
-def settle(actor: Actor, transfers: Sequence[Transfer]) -> dict[Code, int]:
-    """Book usage and refunds; how many ended with which code. Booking the same usage twice books it once."""
+def settle(
+    actor: Actor, transfers: Sequence[Transfer], used: UsageTable | None = None, run: str = ""
+) -> dict[Code, int]:
+    """Book usage and refunds; how many ended with which code. Booking the same usage twice books it once. The attempts
+    behind it are kept under the name of the `run` where `used` is given: what bounds a claim of compute."""
     require(actor, Action.BOOK)
     if any(t.cause not in (Cause.USAGE, Cause.REFUND) for t in transfers):
         raise InputError("only usage and refunds are settled", field="cause", accepted="usage, refund")
@@ -205,4 +210,29 @@ def settle(actor: Actor, transfers: Sequence[Transfer]) -> dict[Code, int]:
     for start in range(0, len(transfers), 500):
         for code in ledger.record(transfers[start : start + 500]):
             counts[code] = counts.get(code, 0) + 1
+    if used is not None:
+        _keep_usage(used, run)
     return counts
+
+
+def _keep_usage(used: UsageTable, run: str) -> None:
+    held, cost = used.accelerator_milli_s, used.milli_unit_s
+    models.Usage.objects.bulk_create(
+        (
+            models.Usage(
+                run=run, name=used.name(i), project=used.projects[used.project[i]], pool=used.pools[used.pool[i]],
+                model=used.models[used.pool[i]], start_utc_s=used.start_utc_s + int(used.start_s[i]),
+                end_utc_s=used.start_utc_s + int(used.end_s[i]), accelerator_milli_s=int(held[i]), milli_unit_s=int(cost[i]),
+            )
+            for i in range(len(used.job))
+        ),
+        ignore_conflicts=True, batch_size=500,
+    )  # fmt: skip
+
+
+def usage(actor: Actor, project: str) -> list[models.Usage]:
+    """The settled attempts of a project, first to last. Raises NotFound."""
+    require(actor, Action.READ_BALANCE)
+    if not actor.sees(Action.READ_BALANCE, project=project):
+        raise NotFound("project", project)
+    return list(models.Usage.objects.filter(project=project).order_by("start_utc_s", "run", "name"))

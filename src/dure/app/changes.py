@@ -17,7 +17,7 @@ from dure.accounting.pages import Heading, page
 from dure.accounting.settle import Charge, Refund
 from dure.app.access import Action, Actor, Forbidden, NotFound, require, require_all, require_apart
 from dure.app.applying import apply, move, team_of
-from dure.app.awarding import fund, months_from
+from dure.app.awarding import fund, months_from, permitted
 from dure.app.letters import queue, tell_taking, tell_use
 from dure.app.people import application_for, happened
 from dure.app.programme import call_of, record
@@ -201,7 +201,7 @@ def promote(call_id: str, now: int) -> list[str]:
     rows = list(
         models.Application.objects.select_for_update().filter(call_id=call_id, state=State.RESERVE, reserve_rank__gt=0)
     )
-    by_id = {r.id: (r, from_json(Application, r.document)) for r in rows}
+    by_id = {r.id: (r, from_json(Application, r.document)) for r in rows if permitted(r, call, now)}
     waiting = [
         clawback.Waiting(
             a.id, a.project, f"{call_id}/{a.track}", r.reserve_rank, r.reserve_milli,

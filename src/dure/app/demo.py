@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dure.accounting.settle import Terms, settle, usage
-from dure.app import applying, awarding, booking, people, programme, reviewing
+from dure.app import applying, awarding, booking, governing, people, programme, reviewing, screening
 from dure.app.access import Actor
+from dure.app.keys import make_key, signer_of
 from dure.app.twin import Experiment, experiment
 from dure.fleet import rate_milli
 from dure.formats.calls import read_call
@@ -27,7 +28,7 @@ from dure.reports.awards import Line
 from dure.scheduler.policies import Policy
 from dure.scheduler.terms import ProjectTerms
 from dure.simulator.scenario import FaultModel, Scenario
-from dure.store import ledger, models
+from dure.store import audit, ledger, models
 from dure.units import DAY_S, HOUR_S, MILLI
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def run_call(fleet: Path, call_file: Path, seed: int, count: int) -> Round:
     programme.publish_call(office, call.id, start)
     applications = tuple(sample.draw_applications(call, seed, count))
     applying.import_applications(office, applications, call.opens_utc_s + DAY_S)
+    for edition in sample.WATCHLISTS:
+        screening.import_list(office, edition, call.opens_utc_s)
+    for id, declaration in sample.draw_declarations(applications, seed).items():
+        screening.declare(office, id, declaration, call.opens_utc_s + DAY_S)
     after = call.closes_utc_s + HOUR_S
     applying.decide_eligibility(office, [a.id for a in applications], True, after)
     reviewers = sample.draw_reviewers(call, seed, max(6, count // 3))
@@ -91,10 +96,12 @@ def shared_out(workload: Workload, budgets: Mapping[str, int], units_each: float
     return replace(workload, projects=tuple(names), project=of.astype(workload.project.dtype))
 
 
-def budgets() -> tuple[ProjectTerms, ...]:
-    """What each awarded project may still spend, for the scheduler."""
+def budgets(now: int) -> tuple[ProjectTerms, ...]:
+    """What each awarded project may still spend, for the scheduler; none of those that a rule still holds back."""
     return tuple(
-        ProjectTerms(project, budget_milli_units=standing.remaining) for project, standing in ledger.standings().items()
+        ProjectTerms(project, budget_milli_units=standing.remaining)
+        for project, standing in ledger.standings().items()
+        if not governing.blocking(project, now)
     )
 
 
@@ -102,8 +109,8 @@ def run_month(
     done: Round, fleet: Fleet, workload: Workload, policies: Sequence[Policy], seed: int, watch: Watch
 ) -> Experiment:
     """The month under several policies, each with the awards as budgets; the first one's usage is booked."""
-    terms = budgets()
     start, end = awarding.months_from(done.call, 0, done.call.period_months)
+    terms = budgets(start)
     failures = FaultModel(mean_days_between=NODE_FAILS_DAYS)
     scenario = Scenario(name=done.call.id, projects=terms, faults=failures, horizon_s=end - start)
     dearest = max(rate_milli(fleet, p.model).milli_units for p in fleet.pools) / MILLI
@@ -114,8 +121,26 @@ def run_month(
         log = found.runs[0].log
         used = usage(log, jobs, fleet)
         end = used.start_utc_s + used.log_end_s
-        booking.settle(office, settle(used, Terms(f"demo-{log.policy}-{seed}"), end))
+        run = f"demo-{log.policy}-{seed}"
+        booking.settle(office, settle(used, Terms(run), end), used, run)
     return found
+
+
+def publish_log(folder: Path, now: int) -> int:
+    """Sign the audit log with a new key, kept in the folder, and export it there; how many entries."""
+    signer = signer_of(make_demo_key(folder / "programme.key"))
+    audit.sequence_all()
+    audit.checkpoint(signer, signer.key.name, now)
+    with (folder / "export.dure").open("wb") as stream:
+        return audit.export(stream).entries
+
+
+def make_demo_key(path: Path) -> Path:
+    """A new key in place of that of an earlier demonstration."""
+    for old in (path, path.with_suffix(".pub")):
+        old.unlink(missing_ok=True)
+    make_key(path, "dure/demonstration")
+    return path
 
 
 def lines(actor: Actor, done: Round, language: str) -> list[Line]:

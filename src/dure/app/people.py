@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from dure.app.access import GRANTED, Action, Actor, Forbidden, NotFound, Reach, Role, require
 from dure.errors import InputError, UnknownName
+from dure.store import audit
 from dure.store.models import Application, Grant, Happening, Token
 from dure.units import DAY_S
 
@@ -71,10 +72,11 @@ def _actor(query: str, *parameters: object) -> Actor | None:
 def happened(
     kind: str, about: str, event: str, by: str, now: int, *, before: str = "", after: str = "", note: str = ""
 ) -> None:
-    """Append to the record of what happened."""
-    Happening.objects.create(
+    """Append to the record of what happened, and to the audit log, in the transaction at hand."""
+    row = Happening.objects.create(
         kind=kind, about=about, event=event, before=before, after=after, by=by, at_utc_s=now, note=note
     )
+    audit.append("happening", *audit.happening_body(row), now)
 
 
 @transaction.atomic

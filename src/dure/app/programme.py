@@ -20,7 +20,7 @@ from dure.ledger.model import SUCCESS, Cause, Code, Transfer
 from dure.programme.checks import check_call
 from dure.programme.lifecycle import CallEvent, CallState, step_call
 from dure.programme.model import Call
-from dure.store import ledger, models
+from dure.store import audit, ledger, models
 from dure.store.documents import from_json, to_json
 
 
@@ -33,6 +33,7 @@ def initialise(name: str, fleet: Path, office: str, now: int) -> None:
         if models.Programme.objects.exists():
             raise InputError("this database holds a programme already", accepted="another DURE_DATABASE_URL")
         models.Programme.objects.create(name=name, fleet_toml=text, created_utc_s=now)
+        audit.start(now)
         get_user_model().objects.create_user(office, is_staff=True, is_superuser=True)
         models.Grant.objects.create(user=office, role=Role.OFFICE)
         happened("role", office, "grant", office, now, after=Role.OFFICE, note="first account")
@@ -41,6 +42,13 @@ def initialise(name: str, fleet: Path, office: str, now: int) -> None:
 def migrate() -> None:
     """Bring the tables up to date."""
     call_command("migrate", verbosity=0, interactive=False)
+
+
+def upgrade(now: int) -> None:
+    """Bring the tables of an older version up to date; its audit log starts with what stood in them."""
+    migrate()
+    with transaction.atomic():
+        audit.start(now)
 
 
 def fleet_of_programme() -> Fleet:

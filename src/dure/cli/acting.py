@@ -32,6 +32,7 @@ Language = Annotated[
 Columns = Iterable[tuple[str, str, str]]
 
 _given: ContextVar[tuple[str | None, str | None]] = ContextVar("_given", default=(None, None))  # --as and --at
+_acted: ContextVar[bool] = ContextVar("_acted", default=False)
 
 
 def remember(user: str | None, at: str | None) -> None:
@@ -40,11 +41,23 @@ def remember(user: str | None, at: str | None) -> None:
 
 
 def acting() -> tuple[Actor, int]:
-    """The user who acts, and the moment, UTC seconds. Raises InputError where there is no programme to act on."""
+    """The user who acts, and the moment, UTC seconds. Raises InputError where there is no programme to act on.
+
+    What the command adds to the audit log's outbox is given its place when it ends (`seal`).
+    """
     connect()
     from dure.app.people import actor_of
 
+    _acted.set(True)
     return actor_of(_given.get()[0] or os.environ.get("DURE_USER") or OFFICE), moment_now()
+
+
+def seal() -> None:
+    """Give what the command left in the audit log's outbox its place; sign the head, where the key is at hand."""
+    if _acted.get():
+        from dure.app.auditing import settle_outbox
+
+        settle_outbox(int(time.time()))
 
 
 def connect() -> None:

@@ -61,6 +61,8 @@ def demo(
     section = awards_section(use.lines(people.actor_of(use.OFFICE), done, language), done.totals, Words(language))
     with watch("writing"):
         outputs.save_report(found, out / "report.html", language, [section])
+        entries = use.publish_log(out, done.call.closes_utc_s)
     emit([section.tables[0], *outputs.tables(found, language)[:1]], Form.TEXT)
     note(f"wrote {out / 'report.html'}")
+    note(f"{entries} decisions in the log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
     note(f"look around: export DURE_DATABASE_URL=sqlite:///{out / 'programme.db'}; dure balance")

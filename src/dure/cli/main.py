@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dure import __version__
-from dure.cli.acting import As, At, remember
+from dure.cli.acting import As, At, remember, seal
 from dure.errors import DureError
 
 VERBS = {  # where each is, and what it is for
@@ -31,6 +31,14 @@ VERBS = {  # where each is, and what it is for
     "restore": ("programme:restore", "Fill an empty database from a backup."),
     "upgrade": ("programme:upgrade", "Bring the tables of an older version up to date."),
     "import": ("programme:imports", "Take projects and balances over from ColdFront or Slurm."),
+    "rules": ("rules:app", "Check, test, explain, compare and adopt rules; what they decided."),
+    "obligations": ("obligations:app", "What decisions asked for, and who met it."),
+    "screen": ("screen:app", "Screen applications for research security; flags for people to decide."),
+    "chip": ("chip:app", "The export class of accelerators, with the formula and its sources."),
+    "compute": ("compute:app", "Compute along a model's lineage, and how far it is to each threshold."),
+    "model": ("model:app", "Models: licence, lineage, evaluation, release, card."),
+    "data": ("model:data", "Data sets: their classes, and where they may be."),
+    "audit": ("audit:app", "The log of decisions: sign, export, prove and verify it; be its witness."),
     "demo": ("demo:demo", "A generated call whose awards a simulated month spends."),
     "simulate": ("simulate:simulate", "Replay a workload under several policies."),
     "policies": ("policies:policies", "List the scheduling policies."),
@@ -111,7 +119,10 @@ def options(
 def main() -> None:
     """Run the command line. Bad input ends with its message and exit code 2, never a traceback; Ctrl-C with 130."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            seal()
     except DureError as fault:
         _leave(str(fault))
     except BrokenPipeError:  # whoever read our output has seen enough

@@ -24,7 +24,9 @@ Rates = Annotated[
     list[str], typer.Option("--rate", metavar="NAME=UNITS", help="What an hour of it is worth in units; one for each.")
 ]
 User = Annotated[str, typer.Argument(metavar="USER", help="A user name.")]
-RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="office, reviewer, facilitator, auditor or operator.")]
+RoleName = Annotated[
+    str, typer.Argument(metavar="ROLE", help="office, reviewer, facilitator, auditor, operator or compliance.")
+]
 OfProject = Annotated[str, typer.Option("--project", metavar="PROJECT", help="The project a facilitator looks after.")]
 
 _TAKEN = (
@@ -51,12 +53,17 @@ def init(
 
     setup()
     from dure.app.fleets import summary
+    from dure.app.keys import make_first_key
     from dure.app.programme import fleet_of_programme, initialise
 
     with resources.as_file(resources.files("dure.app") / "first-fleet.toml") as example:
         initialise(name, fleet or example, office, moment_now())
+    key = make_first_key(name)
     typer.echo(f"{name}: {summary(fleet_of_programme())}")
     typer.echo(f"office account: {office}" + ("" if office == OFFICE else f" (export DURE_USER={office})"))
+    if key is not None:
+        typer.echo(f"audit log: signed with {key}; its public half is beside it, for everybody")
+        note(f"keep {key} apart from the database and its backups")
     if fleet is None:
         note("the fleet is an example with made-up figures; yours: dure init --fleet FILE, in another folder")
     note("next: dure call open FILE; dure call publish ID; dure apply FILE")
@@ -67,9 +74,9 @@ def upgrade() -> None:
     from dure.app.database import setup
 
     setup()
-    from dure.app.programme import migrate
+    from dure.app import programme
 
-    migrate()
+    programme.upgrade(moment_now())
     connect()
     typer.echo("up to date")
 

@@ -14,7 +14,17 @@ from dure.units import MILLI
 ENGINES = ("local", "slurm", "ray", "kubernetes")
 MAX_ACCELERATORS_PER_NODE = 62  # the devices of a node are the bits of one signed 64-bit mask
 _MAX_NODES = 1_000_000
-_MODEL_FIGURES = ("memory_gib", "bandwidth_gb_s", "fp32_tflops", "fp16_tflops", "fp8_tflops", "int8_tops", "tdp_w")
+_MODEL_FIGURES = (
+    "memory_gib",
+    "bandwidth_gb_s",
+    "fp32_tflops",
+    "fp16_tflops",
+    "fp8_tflops",
+    "int8_tops",
+    "fp4_tflops",
+    "die_mm2",
+    "tdp_w",
+)
 _MAX_S = 2**40  # as for workloads: later than any real time
 
 

@@ -8,16 +8,12 @@ a blank means for speed, rate and power.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-def column(unit: str, meaning: str, **kwargs: Any) -> Any:
-    """A dataclass field that carries its unit and meaning."""
-    return field(metadata={"unit": unit, "meaning": meaning}, **kwargs)
+from dure.vocabulary import column as column  # where the entities of the layers above find it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,9 @@ class Accelerator:
     fp16_tflops: float | None = column("TFLOP/s", "dense FP16 or BF16, tensor units where there are any", default=None)
     fp8_tflops: float | None = column("TFLOP/s", "dense FP8", default=None)
     int8_tops: float | None = column("TOP/s", "dense INT8", default=None)
+    fp4_tflops: float | None = column("TFLOP/s", "dense FP4", default=None)
+    die_mm2: float | None = column("mm2", "area of its logic dies made on a non-planar node, together", default=None)
+    die_confidence: str = column("", "high, medium, low or none: how sure the die area is", default="none")
     tdp_w: int | None = column("W", "thermal design power", default=None)
     interconnect: str = column("", "scale-up link and its bandwidth, in words", default="")
     trains: bool | None = column("", "true: trains; false: inference only; blank: not known", default=None)
@@ -57,6 +56,7 @@ class Site:
     grid_g_per_kwh: float | None = column("gCO2e/kWh", "grid carbon; blank: carbon not reported", default=None)
     tariff_per_mwh: int | None = column("minor currency/MWh", "electricity; blank: cost not reported", default=None)
     currency: str = column("ISO 4217", "currency of the tariff", default="")
+    n2sf: str = column("", "highest class of public-sector data that it may hold (N2SF): none, o, s, c", default="none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dure.fleet.model import column
+from dure.vocabulary import Text as Text  # where those who apply, review and award find it
 
 
 class Sector(StrEnum):
@@ -40,18 +41,6 @@ class Kind(StrEnum):
     RENEWAL = "renewal"
     SUPPLEMENT = "supplement"
     RAPID = "rapid"  # a small ask, granted without a call
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text in the languages of the programme."""
-
-    ko: str
-    en: str
-
-    def in_language(self, language: str) -> str:
-        """The text in `ko` or `en`; the other where one is empty."""
-        return (self.ko or self.en) if language == "ko" else (self.en or self.ko)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,21 @@ somewhat severe or lenient.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Final
 
 import numpy as np
 
+from dure.governance.screening import (
+    NONE_OF_IT,
+    Affiliation,
+    AreaClaim,
+    Declaration,
+    Edition,
+    Listed,
+    Partner,
+    Person,
+)
 from dure.programme.model import (
     Accepted,
     Application,
@@ -61,6 +72,49 @@ def draw_applications(call: Call, seed: int, count: int) -> list[Application]:
             )
         )  # fmt: skip
     return found
+
+
+def draw_declarations(applications: Sequence[Application], seed: int) -> dict[str, Declaration]:
+    """What each declares for research security: nearly all of them nothing that a rule asks about, some that the end use
+    is not known, some that a private partner takes part."""
+    rng = np.random.default_rng([seed, 5])
+    return {a.id: _declaration(a, *(rng.random(2) < 0.05)) for a in applications}
+
+
+_LISTED: Final = "Generated listed organisation"
+WATCHLISTS: Final = (
+    Edition(
+        "generated-areas", "areas", "2026-01-01", "generated", sha256(b"generated-areas").hexdigest(),
+        (Listed("A1", ("Generated sensitive area",)),),
+    ),
+    Edition(
+        "generated-organisations", "organisations", "2026-01-01", "generated",
+        sha256(b"generated-organisations").hexdigest(), (Listed(_LISTED, (_LISTED,)),),
+    ),
+)  # fmt: skip
+
+
+def _declaration(a: Application, unclear: bool, joint: bool) -> Declaration:
+    home = a.institution.country
+    persons = tuple(
+        Person(m.user, m.role, (Affiliation(a.institution.name, country=home),), "no", 1, "generated")
+        for m in a.members
+    )
+    partner = Partner("Generated partner", country="KR", private="yes", owner_country="KR")
+    return Declaration(
+        areas=(AreaClaim(WATCHLISTS[0].list, NONE_OF_IT),),
+        persons=persons,
+        partners=(partner,) if joint else (),
+        headquarters_country=home,
+        parent_country=home,
+        end_use="unknown" if unclear else "civil",
+        listed="no",
+        access_countries=(home,),
+        core_technology="no",
+        core_approval="none",
+        state_funded="no",
+        strategic_technology="no",
+    )
 
 
 def draw_reviewers(call: Call, seed: int, count: int) -> list[Reviewer]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dure.errors import InputError, InputErrors
+from dure.governance import assets, gate, lineage, screening
 from dure.programme import model
 
 T = TypeVar("T")
@@ -14,7 +15,10 @@ T = TypeVar("T")
 _STRICT = ConfigDict(extra="forbid", strict=False)
 for _entity in (
     model.Text, model.Criterion, model.Track, model.SetAside, model.Call, model.Accepted, model.Ask, model.Institution,
-    model.Member, model.Application, model.Reviewer, model.Review,
+    model.Member, model.Application, model.Reviewer, model.Review, assets.TransferBasis, assets.Dataset, assets.JointGrant,
+    assets.Model, lineage.Estimate, lineage.Run, screening.Affiliation, screening.Person, screening.Partner,
+    screening.AreaClaim, screening.ExportLicence, screening.Declaration, screening.Listed, screening.Edition, gate.Bar,
+    gate.Evaluation,
 ):  # fmt: skip
     setattr(_entity, "__pydantic_config__", _STRICT)  # noqa: B010  an unknown key is a fault
 

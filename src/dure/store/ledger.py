@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from time import time
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -22,7 +23,8 @@ from dure.ledger.book import Book, Fault, Key, apply, expiry, rebuild
 from dure.ledger.book import standing as standing_in
 from dure.ledger.model import UNIT, Balance, Cause, Code, Phase, Standing, Transfer
 from dure.ledger.months import end_utc_s
-from dure.store import models
+from dure.store import audit, models
+from dure.store.sql import insert, members
 
 _LOCK: Final = 0x6475_7265  # the advisory lock of the ledger's one writer: "dure"
 _CHUNK: Final = 10_000  # rows read at once where the whole journal is read
@@ -50,15 +52,15 @@ def record(transfers: Sequence[Transfer]) -> list[Code]:
         after, codes = apply(before, transfers)
         booked = [t for t, code in zip(transfers, codes, strict=True) if code == Code.OK]
         if booked:
-            _insert(
-                cursor, "store_transfer", ("seq", *_COLUMNS), [(length + n, *_row(t)) for n, t in enumerate(booked, 1)]
-            )
+            rows = [(length + n, *_row(t)) for n, t in enumerate(booked, 1)]
+            insert(cursor, "store_transfer", ("seq", *_COLUMNS), rows)
             changed = [key for key, b in after.balances.items() if before.balances.get(key) is not b]
-            _insert(
+            insert(
                 cursor, "store_account", ("name", "asset", *_SUMS),
                 [(name, asset, *_sums(after.balances[asset, name])) for asset, name in changed],
                 "ON CONFLICT (name, asset) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in _SUMS),
             )  # fmt: skip
+            audit.append("ledger", "journal", audit.ledger_body(rows), int(time()))
     return codes
 
 
@@ -193,29 +195,12 @@ def _storable(ids: Iterable[str]) -> str:
 # A set is one parameter, a JSON list: the statement is the same for every size.
 def _in() -> str:
     """The SQL of "is in this set": a join, so that no row is compared with every member."""
-    return f"IN ({_members()})"
+    return f"IN ({members()})"
 
 
 def _any() -> str:
     """The same where two are joined by OR: PostgreSQL uses both indexes then, and would read the whole table for `IN`."""
-    return f"= ANY(ARRAY({_members()}))" if connection.vendor == "postgresql" else _in()
-
-
-def _members() -> str:
-    postgres = connection.vendor == "postgresql"
-    return "SELECT json_array_elements_text(%s::json)" if postgres else "SELECT value FROM json_each(%s)"
-
-
-def _insert(cursor: Any, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]], conflict: str = "") -> None:
-    """Insert rows by one statement: the ORM would make an object and a statement's worth of parameters of each."""
-    named = ", ".join(f'"{c}"' for c in columns)
-    if connection.vendor == "postgresql":  # the table itself says what types the JSON has
-        source = f"SELECT {named} FROM json_populate_recordset(NULL::{table}, %s::json)"
-        rows_of = json.dumps([dict(zip(columns, row)) for row in rows])
-        cursor.execute(f"INSERT INTO {table} ({named}) {source} {conflict}", [rows_of])
-    else:
-        marks = ", ".join(["%s"] * len(columns))
-        cursor.executemany(f"INSERT INTO {table} ({named}) VALUES ({marks}) {conflict}", rows)
+    return f"= ANY(ARRAY({members()}))" if connection.vendor == "postgresql" else _in()
 
 
 def _row(t: Transfer) -> tuple[Any, ...]:

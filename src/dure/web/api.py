@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from dure import __version__
 from dure.errors import InputError, InputErrors
 from dure.programme import model
-from dure.web import applications, awards, books, calls, people, reviews
+from dure.web import applications, awards, books, calls, decisions, people, reviews
 from dure.web.problems import MEDIA_TYPE, install
 from dure.web.requests import BEARER, LONGEST, MOST, Checked, view
 
@@ -113,6 +113,14 @@ def make_api() -> Api:
     )  # fmt: skip
     install(api)
     api.add_decorator(view, mode="view")
-    for module in (books, applications, calls, reviews, awards, people):  # what is read most is looked up first
+    for module in (
+        books,
+        applications,
+        calls,
+        reviews,
+        awards,
+        people,
+        decisions,
+    ):  # what is read most is looked up first
         api.add_router("", module.router, tags=[module.__name__.rpartition(".")[2]])
     return api

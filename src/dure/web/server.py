@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 HOST, PORT, WORKERS, THREADS = "127.0.0.1", 8000, 2, 8
+SEAL_S = 1.0  # what is committed is in the audit log, and signed, this much later
 
 
 def serve(host: str = HOST, port: int = PORT, workers: int = WORKERS, threads: int = THREADS) -> None:
@@ -28,4 +30,11 @@ class _Server(BaseApplication):
     def load(self) -> Any:
         from dure.web.wsgi import application  # in the worker: connections are not shared across a fork
 
+        Thread(target=_seal, daemon=True, name="audit").start()
         return application
+
+
+def _seal() -> None:
+    from dure.app.auditing import sealing
+
+    sealing(Event(), SEAL_S)

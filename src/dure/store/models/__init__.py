@@ -1,5 +1,18 @@
 """The tables. Each entity's fields are those of its dataclass; `tests/store` holds them to it."""
 
+from dure.store.models.audit import Checkpoint, Cosignature, Entry, Outbox, Secret, Tile
+from dure.store.models.governance import (
+    AIModel,
+    Dataset,
+    Decision,
+    Evaluation,
+    Obligation,
+    RuleSet,
+    Run,
+    Screening,
+    Usage,
+    Watchlist,
+)
 from dure.store.models.ledger import Account, ClosedMonth, Transfer
 from dure.store.models.programme import (
     Answered,
@@ -20,6 +33,22 @@ from dure.store.models.programme import (
 )
 
 __all__ = [
+    "Checkpoint",
+    "Cosignature",
+    "Entry",
+    "Outbox",
+    "Secret",
+    "Tile",
+    "AIModel",
+    "Dataset",
+    "Decision",
+    "Evaluation",
+    "Obligation",
+    "RuleSet",
+    "Run",
+    "Screening",
+    "Usage",
+    "Watchlist",
     "Account",
     "ClosedMonth",
     "Transfer",

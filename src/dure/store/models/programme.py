@@ -81,6 +81,7 @@ class Application(models.Model):
     reserve_milli = models.BigIntegerField(default=0)  # what it would be given if units came free
     decision = models.JSONField(default=dict, blank=True)  # why: ko, en, and what other rules would have given
     document = models.JSONField()
+    declaration = models.JSONField(null=True, blank=True)  # a governance.screening.Declaration; NULL: none was made
 
     def __str__(self) -> str:
         return self.id
