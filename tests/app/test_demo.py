@@ -40,3 +40,22 @@ def test_a_small_demonstration_adds_up(database: str) -> None:
     shown = demo.lines(people.actor_of(demo.OFFICE), done, "ko")
     assert len(shown) == 12
     assert all(line.why for line in shown)
+
+
+def test_all_that_happens_in_a_round_stands_in_the_log(database: str, tmp_path: Path) -> None:
+    from dure.app import demo
+    from dure.audit.verify import verify
+    from dure.store import audit, auditcheck, models
+
+    done = demo.run_call(FLEET, CALL, seed=2, count=12)
+    entries = demo.publish_log(tmp_path, done.call.closes_utc_s)
+    assert auditcheck.check() == [], "every happening, decision and transfer, and nothing else"
+    logged = [e["kind"] for e in audit.entries(-1, 10_000)]
+    assert (len(logged), logged.count("start")) == (entries, 1)
+    assert logged.count("decision") == models.Decision.objects.count() >= done.totals[done.call.rule][0] > 0
+    assert logged.count("happening") == models.Happening.objects.count()
+    with (tmp_path / "export.dure").open("rb") as stream:
+        assert verify(stream, [(tmp_path / "programme.pub").read_text().strip()]).ok
+    text = b"".join(e["body"].get("by", "").encode() for e in audit.entries(-1, 10_000))
+    assert b"office" not in text, "people are commitments"
+    assert b"sha256:" in text

@@ -76,6 +76,8 @@ def test_a_barred_application_is_declined_by_name_and_the_others_are_awarded(cas
 
 
 def test_no_way_to_an_award_leads_past_the_rules(cast: Any) -> None:
+    from django.db import transaction
+
     from dure.app import awarding, changes
     from dure.programme.lifecycle import State
     from dure.store import models
@@ -88,7 +90,8 @@ def test_no_way_to_an_award_leads_past_the_rules(cast: Any) -> None:
     with pytest.raises(InputError, match="dure-end-use"):
         changes.decide_appeal(cast("office"), "c-p2", True, DECIDED, "was wrong", 1000)
     rows.update(state=State.RESERVE, reserve_rank=1, reserve_milli=1000)
-    assert "c-p2" not in changes.promote("c", DECIDED)
+    with transaction.atomic():
+        assert "c-p2" not in changes.promote("c", DECIDED)
     assert not models.Award.objects.filter(application_id="c-p2").exists()
 
 

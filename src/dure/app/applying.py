@@ -9,7 +9,7 @@ from django.db import transaction
 
 from dure.app.access import Action, Actor, Forbidden, Reach, require, require_apart
 from dure.app.letters import queue
-from dure.app.people import application_for, happened, reachable
+from dure.app.people import application_for, happened, happened_together, reachable
 from dure.app.programme import call_of, fleet_of_programme
 from dure.errors import InputError, InputErrors
 from dure.programme import eligibility, units
@@ -143,7 +143,7 @@ def import_applications(
     fleet = fleet_of_programme()
     known = {c: call_of(actor, c)[0] for c in {a.call for a in applications}}
     taken = set(models.Application.objects.filter(id__in=[a.id for a in applications]).values_list("id", flat=True))
-    faults, rows, events = [], [], []
+    faults, rows, events = [], [], list[models.Happening]()
     for application in applications:
         wrong = [_fault(r, application.id) for r in eligibility.check(application, known[application.call], now, fleet)]
         if application.id in taken:
@@ -160,7 +160,7 @@ def import_applications(
     if faults and not skip_bad:
         raise InputErrors(faults)
     models.Application.objects.bulk_create(rows, batch_size=500)
-    models.Happening.objects.bulk_create(events, batch_size=500)
+    happened_together(events)
     return len(rows), faults
 
 

@@ -138,7 +138,12 @@ def blocking(project: str, now: int) -> int:
     ids = models.Award.objects.filter(project=project, ended=False).values_list("pk", flat=True)
     last = (models.Decision.objects.filter(act=Act.AWARD, about=id).order_by("-seq").first() for id in ids)
     denied = sum(found is not None and not found.allowed for found in last)
-    return denied + sum(row.state in ("open", "refused") or _over(row, now) for row in rows)
+    return denied + sum(blocks(row, now) for row in rows)
+
+
+def blocks(row: models.Obligation, now: int) -> bool:
+    """Whether what was asked is still in the way: open, refused, or waived until a moment that is past."""
+    return row.state in ("open", "refused") or _over(row, now)
 
 
 def todo(row: models.Obligation) -> Text:

@@ -146,7 +146,7 @@ def record_run(
     models.Run.objects.create(
         id=run.id, model=row, document=to_json(run), datasets=sorted(set(data)), by=actor.user, at_utc_s=now
     )
-    happened("run", run.id, "record", actor.user, now, after=run.model)
+    happened("run", run.id, "record", actor.user, now, note=run.model)
     values = {**_organisation(row.project, now), **along(run.model).facts(now)}
     return Recorded(run, _decide(Act.TRAIN, row, values, actor, now))
 
@@ -235,7 +235,7 @@ class Along:
         return {
             **whole,
             "state_of_the_art": m.state_of_the_art, "broad_risk": m.broad_risk, "biological": m.biological,
-            "generates": frozenset(m.generates), "markets": _markets(m), "large_developer": m.large_developer,
+            "generates": frozenset(m.generates) or frozenset({UNKNOWN}), "markets": _markets(m), "large_developer": m.large_developer,
             "downstream": bool(foreign), "modification_pflop": whole["flop_eu_pflop"] - original if foreign else 0,
             "original_pflop": original, "original_systemic": m.original_systemic, "licence": self.licence().result,
         }  # fmt: skip
@@ -303,18 +303,18 @@ def release(actor: Actor, id: str, now: int) -> tuple[Verdict, list[models.Oblig
         models.Obligation.objects.filter(about=id, kind="evaluation", state="open").update(
             state="met", by=actor.user, at_utc_s=now, note=f"evaluation {gate}", evidence=model.save_point
         )
-    left = blocking(id)
+    left = blocking(id, now)
     if verdict.allowed and not left:
         row.released_utc_s = now
         row.save(update_fields=["released_utc_s"])
-        happened("model", id, "release", actor.user, now, after=model.save_point)
+        happened("model", id, "release", actor.user, now, note=model.save_point)
     return verdict, left
 
 
-def blocking(about: str) -> list[models.Obligation]:
-    """The obligations about one thing that block it: open, or refused."""
+def blocking(about: str, now: int) -> list[models.Obligation]:
+    """The obligations about one thing that block it."""
     rows = models.Obligation.objects.select_related("decision").order_by("seq")
-    return list(rows.filter(about=about, kind__in=BLOCKS, state__in=("open", "refused")))
+    return [row for row in rows.filter(about=about, kind__in=BLOCKS) if governing.blocks(row, now)]
 
 
 def card(actor: Actor, id: str, now: int) -> dict[str, Any]:
@@ -329,8 +329,10 @@ def card(actor: Actor, id: str, now: int) -> dict[str, Any]:
 
 
 def _markets(model: Model) -> frozenset[str]:
-    """Where a model is offered. Open weights are everywhere; what does not say where, may be anywhere."""
-    return frozenset(MARKETS if model.open_weights or not model.markets else model.markets)
+    """Where a model is offered. Open weights are everywhere; what does not say where, may be anywhere, and somebody asks."""
+    if not model.markets:
+        return frozenset(MARKETS)
+    return frozenset(MARKETS) - {UNKNOWN} if model.open_weights else frozenset(model.markets)
 
 
 def joint_terms(model: Model) -> str:

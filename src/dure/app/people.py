@@ -73,10 +73,15 @@ def happened(
     kind: str, about: str, event: str, by: str, now: int, *, before: str = "", after: str = "", note: str = ""
 ) -> None:
     """Append to the record of what happened, and to the audit log, in the transaction at hand."""
-    row = Happening.objects.create(
-        kind=kind, about=about, event=event, before=before, after=after, by=by, at_utc_s=now, note=note
+    happened_together(
+        [Happening(kind=kind, about=about, event=event, before=before, after=after, by=by, at_utc_s=now, note=note)]
     )
-    audit.append("happening", *audit.happening_body(row), now)
+
+
+def happened_together(rows: list[Happening]) -> None:
+    """The same for many at once."""
+    made = Happening.objects.bulk_create(rows, batch_size=500)
+    audit.append_all([("happening", *audit.happening_body(row), row.at_utc_s) for row in made])
 
 
 @transaction.atomic

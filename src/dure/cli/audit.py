@@ -43,7 +43,7 @@ _STATUS = (
 )  # fmt: skip
 _ENTRIES = (
     ("seq", "entry", "count"), ("at", "at", "text"), ("kind", "kind", "text"), ("about", "about", "text"),
-    ("body", "body", "text"),
+    ("what", "what", "text"),
 )  # fmt: skip
 _FAULTS = (("entry", "entry", "count"), ("fault", "fault", "text"))
 
@@ -102,12 +102,24 @@ def list_(
 
     rows = [
         {
-            "seq": e["seq"], "at": when(e["at"]), "kind": e["kind"], "about": e["about"],
-            "body": json.dumps(e["body"], ensure_ascii=False),
+            "seq": e["seq"], "at": when(e["at"]), "kind": e["kind"], "about": e["body"].get("about", e["about"]),
+            "what": _what(e),
         }
         for e in auditing.entries(actor, after, limit, about)
     ]  # fmt: skip
     emit([table("entries", "Entries", _ENTRIES, rows)], Form.of(as_json, as_csv))
+
+
+def _what(entry: dict[str, Any]) -> str:
+    """An entry in a few words; the API and the export have it whole."""
+    body = entry["body"]
+    if entry["kind"] == "happening":
+        moved = " -> ".join(filter(None, (body["before"], body["after"])))
+        return " ".join(filter(None, (body["kind"], body["event"], moved, "by", body["by"])))
+    if entry["kind"] == "decision":
+        asks = f", asks {', '.join(body['obligations'])}" if body["obligations"] else ""
+        return f"{body['act']} {'allowed' if body['allowed'] else 'denied'}: {', '.join(body['reasons'])}{asks}"
+    return f"journal {body['first']} to {body['last']}" if entry["kind"] == "ledger" else str(entry["kind"])
 
 
 @app.command()

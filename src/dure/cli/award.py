@@ -183,6 +183,9 @@ def explain(
     emit([table("award", application, columns, [{**row, "why": why}])], form)
     if form is Form.TEXT:
         typer.echo(why)
+        if rules := found.reason.get("rules"):
+            asked = found.reason.get("obligations")
+            typer.echo(f"rules: {', '.join(rules)}" + (f"; asked for: {', '.join(asked)}" if asked else ""))
 
 
 @app.command()

@@ -101,7 +101,7 @@ def record(
     lang = language_of(language)
     given = read(file, read_run)
     done = record_run(actor, given.run, now, data=given.data, usage=given.usage, held=given.held)
-    left = blocking(given.run.model)
+    left = blocking(given.run.model, now)
     emit(verdict_tables(done.verdict, given.run.model, lang, done=True, left=left), Form.of(as_json, False))
     bound = (
         "no record of accelerators"

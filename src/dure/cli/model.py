@@ -309,7 +309,7 @@ def place(
     lang = language_of(language)
     verdict = modelling.place(actor, id, site, now)
     about = f"{id}@{site}"
-    left = modelling.blocking(about)
+    left = modelling.blocking(about, now)
     emit(verdict_tables(verdict, about, lang, done=verdict.allowed and not left, left=left), Form.of(as_json, False))
     note(" ".join([sentence(verdict, lang), *([_say("open", lang, n=len(left))] if left else [])]))
     if not verdict.allowed or left:

@@ -79,7 +79,7 @@ class Model:
     licence: str = column("", "licence under which it is, or is to be, given", default="")
     commercial: bool = column("", "commercial use is intended", default=False)
     open_weights: bool = column("", "anybody can have the weights", default=False)
-    generates: tuple[str, ...] = column("", "text, image, audio, video, code, other", default=())
+    generates: tuple[str, ...] = column("", "text, image, audio, video, code, other; empty: not known", default=())
     markets: tuple[str, ...] = column(
         "", "where it is offered: KR, EU, US-CA, US, CA, other; empty, or open weights: everywhere", default=()
     )

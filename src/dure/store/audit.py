@@ -25,7 +25,7 @@ from dure.audit.canonical import canonical
 from dure.errors import InputError, InvariantBroken
 from dure.ledger.model import Transfer
 from dure.store import models
-from dure.store.sql import insert
+from dure.store.sql import binary_cursor, insert
 
 COMMITMENT: Final = "sha256:"  # how a commitment begins
 TILE: Final = 256  # hashes
@@ -381,7 +381,7 @@ def tiles_at(places: Iterable[Place]) -> dict[Place, bytes]:
     if not wanted:
         return {}
     either = " OR ".join(["(level = %s AND number = %s)"] * len(wanted))
-    with connection.cursor() as cursor:  # asked with every proof: the ORM takes longer than the proof
+    with binary_cursor() as cursor:  # asked with every proof: the ORM takes longer than the proof
         cursor.execute(f"SELECT level, number, hashes FROM store_tile WHERE {either}", [n for p in wanted for n in p])
         return {(level, number): bytes(hashes) for level, number, hashes in cursor.fetchall()}
 

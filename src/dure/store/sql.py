@@ -46,3 +46,9 @@ def one_moment() -> Iterator[None]:
             with transaction.atomic():
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield
+
+
+def binary_cursor() -> Any:
+    """A cursor to read bytes with: PostgreSQL would write them out as text, of twice the length."""
+    connection.ensure_connection()
+    return connection.connection.cursor(binary=True) if connection.vendor == "postgresql" else connection.cursor()
