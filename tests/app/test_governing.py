@@ -179,6 +179,19 @@ def test_people_who_met_an_obligation_said_nothing_of_other_facts(cast: Any) -> 
     ]  # fmt: skip
 
 
+def test_facts_that_cannot_be_judged_lift_nothing(cast: Any) -> None:
+    from dure.governance.facts import FACTS
+    from dure.store import models
+
+    quiet = {f.name: f.quiet for f in FACTS[Act.AWARD]}
+    decided(Act.AWARD, "x", {**quiet, "listed": "unknown"})
+    for spoilt in ({}, {k: v for k, v in quiet.items() if k != "listed"}, {**quiet, "listed": "perhaps"}):
+        assert not decided(Act.AWARD, "x", spoilt).allowed
+        assert models.Obligation.objects.get(rule="us-listed-unknown").state == "open"
+    decided(Act.AWARD, "x", quiet)
+    assert models.Obligation.objects.get(rule="us-listed-unknown").state == "met"
+
+
 def test_a_waiver_has_two_people_and_an_end(cast: Any) -> None:
     from dure.app import awarding, governing
     from dure.store import models

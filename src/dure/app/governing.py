@@ -104,10 +104,10 @@ def keep(
         for id, digest in asked.items()
         if (id, digest) not in known
     )
-    gone = models.Obligation.objects.filter(about=about, decision__act=verdict.act, state="open")
-    gone.exclude(rule__in=asked).update(
-        state="met", by=by, note=f"no longer asked for by decision {row.seq}", at_utc_s=now
-    )
+    if not verdict.faults:  # facts that could not be judged lift nothing
+        gone = models.Obligation.objects.filter(about=about, decision__act=verdict.act, state="open")
+        said = f"no longer asked for by decision {row.seq}"
+        gone.exclude(rule__in=asked).update(state="met", by=by, note=said, at_utc_s=now)
     return verdict
 
 

@@ -75,10 +75,13 @@ def upgrade() -> None:
 
     setup()
     from dure.app import programme
+    from dure.app.keys import key_path
 
     programme.upgrade(moment_now())
     connect()
     typer.echo("up to date")
+    if not key_path().exists():
+        note("the audit log is not signed yet: dure audit key ORIGIN makes its key")
 
 
 @users.command("list")
