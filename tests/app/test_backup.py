@@ -238,14 +238,15 @@ def test_what_was_damaged_is_refused_whole(kept: Path, damage: Callable[[Path], 
 
 
 def in_data(data: bytes) -> Callable[[int], bool]:
-    """Whether a place of a zip file lies in what a member holds, and not in a header or the directory."""
+    """Whether a place of a zip file lies in what a member holds, and not in a header, the directory, or the end mark of a
+    member (its last two bytes, all that an empty one has), behind which nothing is read."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
     spans = []
     for m in members:
         name, extra = struct.unpack("<HH", data[m.header_offset + 26 : m.header_offset + 30])
         start = m.header_offset + 30 + name + extra
-        spans.append(range(start, start + m.compress_size))
+        spans.append(range(start, start + m.compress_size - 2))
     return lambda place: any(place in span for span in spans)
 
 
