@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from dure.errors import InputError
+from dure.errors import DureError, InputError
 
 if TYPE_CHECKING:
     from dure.app.access import Actor
@@ -53,11 +53,21 @@ def acting() -> tuple[Actor, int]:
 
 
 def seal() -> None:
-    """Give what the command left in the audit log's outbox its place; sign the head, where the key is at hand."""
-    if _acted.get():
-        from dure.app.auditing import settle_outbox
+    """Give what the command left in the audit log's outbox its place; sign the head, where the key is at hand.
 
+    Where that fails it is said, no more: what the command did is done, and the next one tries again.
+    """
+    if not _acted.get():
+        return
+    from django.db import DatabaseError
+
+    from dure.app.auditing import settle_outbox
+    from dure.cli.show import note
+
+    try:
         settle_outbox(int(time.time()))
+    except (DureError, DatabaseError) as fault:
+        note(f"the audit log is not up to date: {fault}")
 
 
 def connect() -> None:

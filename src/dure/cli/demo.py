@@ -64,5 +64,5 @@ def demo(
         entries = use.publish_log(out, done.call.closes_utc_s)
     emit([section.tables[0], *outputs.tables(found, language)[:1]], Form.TEXT)
     note(f"wrote {out / 'report.html'}")
-    note(f"{entries} decisions in the log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
+    note(f"{entries} entries in the signed log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
     note(f"look around: export DURE_DATABASE_URL=sqlite:///{out / 'programme.db'}; dure balance")
