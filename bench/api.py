@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.ledger import ROOT, _postgres
+from bench.ledger import ROOT, empty_postgres
 from bench.rows import Row
 
 CLIENTS, PROJECTS, APPLICATIONS, PAGE = 50, 300, 3_000, 20
@@ -31,7 +31,7 @@ UNITS = 5_000_000
 
 def run(data: Path | None) -> Iterator[Row]:
     """Requests a second and the 99th percentile of their times, for each kind of read."""
-    url = _postgres()
+    url = empty_postgres()
     if url is None:
         print("api: no PostgreSQL: nothing is measured (tools/postgres start; DURE_TEST_POSTGRES)", file=sys.stderr)
         return

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 
-from bench.ledger import ROOT, _postgres
+from bench.ledger import ROOT, empty_postgres
 from bench.rows import Row
 
 BATCH, BATCHES, REPEATS = 100, 100, 5
@@ -32,7 +32,7 @@ def run(data: Path | None) -> Iterator[Row]:
     """Appends a second, milliseconds a proof, and seconds to export, verify and check a log of a million, on each."""
     with tempfile.TemporaryDirectory() as folder:
         yield from _rows("SQLite", f"sqlite:///{folder}/bench.db")
-    if url := _postgres():
+    if url := empty_postgres():
         yield from _rows("PostgreSQL", url)
 
 

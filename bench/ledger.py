@@ -40,7 +40,7 @@ def run(data: Path | None) -> Iterator[Row]:
     yield Row("book rebuilt from its journal, no database", len(entries) / seconds, None, "transfers/s")
     with tempfile.TemporaryDirectory() as folder:
         yield from _rows("SQLite", f"sqlite:///{folder}/bench.db")
-    if url := _postgres():
+    if url := empty_postgres():
         yield from _rows("PostgreSQL", url)
 
 
@@ -54,7 +54,7 @@ def _rows(engine: str, url: str) -> Iterator[Row]:
     yield Row(f"{engine}, journal read and verified", figures["verify"], None, "transfers/s")
 
 
-def _postgres() -> str | None:
+def empty_postgres() -> str | None:
     """An empty database on the server of $DURE_TEST_POSTGRES, or of tools/postgres; None where there is none."""
     server = os.environ.get("DURE_TEST_POSTGRES")
     if not server:

@@ -19,7 +19,7 @@ from dure.app.people import happened
 from dure.errors import InputError
 from dure.formats.catalogue import load_catalogue
 from dure.formats.governance import datasheet_of, load_chip_classes, load_chip_overrides
-from dure.formats.rules import facts_from, facts_json, parse, shipped_files
+from dure.formats.rules import digest_of, facts_from, facts_json, load_shipped, parse, shipped_files
 from dure.governance.cedar import names_read
 from dure.governance.chips import classify
 from dure.governance.facts import UNKNOWN, Act, Facts, Value
@@ -41,21 +41,22 @@ _NAMES = {"met": "meet", "refused": "refuse", "waived": "waive"}
 
 def rules_in_force() -> Rules:
     """The rules that decide now: the set adopted last, or the shipped one."""
-    row = models.RuleSet.objects.order_by("-seq").first()
-    return _parsed(tuple(sorted((row.files if row is not None else shipped_files()).items())))
+    digest = models.RuleSet.objects.order_by("-seq").values_list("digest", flat=True).first()
+    return load_shipped() if digest is None else _set(digest)
 
 
 def rules_of(digest: str) -> Rules:
     """The set of rules with this digest. Raises NotFound."""
-    row = models.RuleSet.objects.filter(digest=digest).first()
-    if row is None:
+    if not models.RuleSet.objects.filter(digest=digest).exists():
         raise NotFound("rule set", digest)
-    return _parsed(tuple(sorted(row.files.items())))
+    return _set(digest)
 
 
-@lru_cache(maxsize=8)
-def _parsed(files: tuple[tuple[str, str], ...]) -> Rules:
-    return parse(dict(files))
+@lru_cache(maxsize=8)  # asked with every verdict; a digest says what is in the set, and sets are never changed
+def _set(digest: str) -> Rules:
+    if digest == digest_of(shipped_files()):
+        return load_shipped()
+    return parse(models.RuleSet.objects.filter(digest=digest).values_list("files", flat=True)[0])
 
 
 @transaction.atomic

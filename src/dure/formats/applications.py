@@ -44,10 +44,6 @@ def _role(raw: object) -> str:
     return str(raw)
 
 
-def _as_is(raw: object) -> object:
-    return raw
-
-
 _PARSERS: Final[dict[str, toml.Parser]] = {
     "str": toml.text_value,
     "bool": toml.truth,
@@ -58,7 +54,7 @@ _PARSERS: Final[dict[str, toml.Parser]] = {
     "role": _role,
     "Sector": toml.choice_of(Sector),
     "Kind": toml.choice_of(Kind),
-    **dict.fromkeys(("institution", "ask", "members", "accepted"), _as_is),  # tables of their own
+    **dict.fromkeys(("institution", "ask", "members", "accepted"), toml.as_is),  # tables of their own
 }
 
 
@@ -70,7 +66,9 @@ def application_keys() -> dict[str, dict[str, toml.Key]]:
     top["member"] = top.pop("members")
     top["id"] = toml.Key("id", toml.text_value, neutral="")  # default: from the call and the project
     top["call"] = toml.Key("call", toml.text_value, neutral="")
-    top |= {name: toml.Key(name, _as_is, neutral={}) for name in ("institution", "ask")}  # their own keys are missed
+    top |= {
+        name: toml.Key(name, toml.as_is, neutral={}) for name in ("institution", "ask")
+    }  # their own keys are missed
     return keys
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
-from dure.fleet.checks import nearest
 from dure.formats import toml
 from dure.governance import gate
 from dure.governance.assets import Dataset, JointGrant, Model, TransferBasis
@@ -56,19 +55,6 @@ def _matching(pattern: re.Pattern[str], accepted: str) -> toml.Parser:
     return parse
 
 
-def _one_of(choices: Sequence[str]) -> toml.Parser:
-    def parse(raw: object) -> str:
-        if not isinstance(raw, str) or raw not in choices:
-            raise toml.Wrong(nearest(raw, choices) if isinstance(raw, str) else ", ".join(choices))
-        return raw
-
-    return parse
-
-
-def _as_is(raw: object) -> object:
-    return raw
-
-
 def _words(parse: toml.Parser, what: str) -> toml.Parser:
     return toml.list_of(parse, f"a list of {what}")
 
@@ -76,27 +62,27 @@ def _words(parse: toml.Parser, what: str) -> toml.Parser:
 _id = _matching(_ID, "1 to 60 letters, digits and . _ + -")
 _digest = _matching(_DIGEST, "a SHA-256: 64 lower-case hexadecimal digits")
 _country = _matching(_COUNTRY, "a country's two capital letters, as KR")
-_yes_no = _one_of(YES_NO)
+_yes_no = toml.one_of(YES_NO)
 _SHARED: Final[dict[str, toml.Parser]] = {
     "id": _id, "s": toml.date_utc_s, "str": toml.text_value, "bool": toml.truth, "SHA-256": _digest,
     "count": toml.whole, "thousandths": toml.share_milli, "tuple[str, ...]": _words(toml.text_value, "texts"),
 }  # fmt: skip
 _OF_DATASET: Final = _SHARED | {
-    "personal": _one_of([p.name.lower() for p in Personal]), "n2sf": _one_of([n.name.lower() for n in N2SF]),
-    "core_approval": _one_of(APPROVALS), "origins": _words(_country, 'countries, as ["KR", "CA"]'), "country": _country,
-    "basis": _one_of([b for b in BASES if b not in ("none", UNKNOWN)]), "tuple[TransferBasis, ...]": _as_is,
+    "personal": toml.one_of([p.name.lower() for p in Personal]), "n2sf": toml.one_of([n.name.lower() for n in N2SF]),
+    "core_approval": toml.one_of(APPROVALS), "origins": _words(_country, 'countries, as ["KR", "CA"]'), "country": _country,
+    "basis": toml.one_of([b for b in BASES if b not in ("none", UNKNOWN)]), "tuple[TransferBasis, ...]": toml.as_is,
     **dict.fromkeys(("identifiers", "core_technology", "state_funded"), _yes_no),
 }  # fmt: skip
 _OF_MODEL: Final = _SHARED | {
-    "generates": _words(_one_of(OUTPUTS), ", ".join(OUTPUTS)), "markets": _words(_one_of(MARKETS), ", ".join(MARKETS)),
-    "tuple[JointGrant, ...]": _as_is,
+    "generates": _words(toml.one_of(OUTPUTS), ", ".join(OUTPUTS)), "markets": _words(toml.one_of(MARKETS), ", ".join(MARKETS)),
+    "tuple[JointGrant, ...]": toml.as_is,
     **dict.fromkeys(
         ("state_of_the_art", "broad_risk", "high_impact", "large_developer", "labelled", "original_systemic"), _yes_no
     ),
 }  # fmt: skip
 _OF_RUN: Final = _SHARED | {
-    "model": _id, "Stage": toml.choice_of(Stage), "Method": toml.choice_of(Method), "tuple[Estimate, ...]": _as_is,
-    "excluded": _words(_one_of(JURISDICTIONS), ", ".join(JURISDICTIONS)), "int": toml.whole,
+    "model": _id, "Stage": toml.choice_of(Stage), "Method": toml.choice_of(Method), "tuple[Estimate, ...]": toml.as_is,
+    "excluded": _words(toml.one_of(JURISDICTIONS), ", ".join(JURISDICTIONS)), "int": toml.whole,
     **dict.fromkeys(("parents", "data"), _words(_id, "ids")),
 }  # fmt: skip
 
@@ -120,7 +106,7 @@ def _run_keys() -> dict[str, toml.Key]:
     names = _OF_RUN["data"]
     found["data"] = toml.Key("data", names, required=True, neutral=())  # an empty list says that it read none
     found["usage"] = toml.Key("usage", _OF_RUN["tuple[str, ...]"], neutral=())
-    found["held"] = toml.Key("held", _as_is, neutral={})
+    found["held"] = toml.Key("held", toml.as_is, neutral={})
     return found
 
 

@@ -53,13 +53,9 @@ def call_keys() -> dict[str, dict[str, toml.Key]]:
 
 
 def _keys(entity: type) -> dict[str, toml.Key]:
-    later = dict.fromkeys((*_TABLES, "parameters", "s"), _as_is)  # read once the zone is known, or table by table
+    later = dict.fromkeys((*_TABLES, "parameters", "s"), toml.as_is)  # read once the zone is known, or table by table
     keys = {name.removesuffix("_utc"): key for name, key in toml.keys_of(entity, _PARSERS | later).items()}
     return {_TABLES.get(name, name): key for name, key in keys.items()}
-
-
-def _as_is(raw: object) -> object:
-    return raw
 
 
 def read_call(stream: BinaryIO, name: str, *, fleet: Fleet | None = None) -> Call:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, BinaryIO, get_args
 
-from dure.fleet.checks import nearest
 from dure.formats import toml
 from dure.governance import screening
 from dure.governance.screening import Affiliation, AreaClaim, Declaration, ExportLicence, Partner, Person
@@ -15,22 +13,13 @@ _TABLES: dict[str, tuple[str, type]] = {
 }  # fmt: skip
 
 
-def _one_of(choices: Sequence[str]) -> toml.Parser:
-    def parse(raw: object) -> str:
-        if not isinstance(raw, str) or raw not in choices:
-            raise toml.Wrong(nearest(raw, choices) if isinstance(raw, str) else ", ".join(choices))
-        return raw
-
-    return parse
-
-
 _PARSERS: dict[str, toml.Parser] = {
     "str": toml.text_value,
     "s": toml.date_utc_s,
     "tuple[str, ...]": toml.list_of(toml.text_value, 'a list of texts, as ["KR", "CA"]'),
     "tuple[Affiliation, ...]": lambda raw: raw,
     "ExportLicence": lambda raw: raw,
-    **{name: _one_of(get_args(getattr(screening, name))) for name in ("Answer", "EndUse", "Approval", "Tie")},
+    **{name: toml.one_of(get_args(getattr(screening, name))) for name in ("Answer", "EndUse", "Approval", "Tie")},
 }
 
 

@@ -220,10 +220,6 @@ def _said(raw: object) -> str:
     return raw.strip()
 
 
-def _as_it_is(raw: object) -> Any:
-    return raw
-
-
 def _like(pattern: re.Pattern[str], accepted: str) -> toml.Parser:
     def parse_like(raw: object) -> str:
         if not isinstance(raw, str) or len(raw) > 60 or not pattern.fullmatch(raw):
@@ -277,10 +273,10 @@ _KEYS = {
     "jurisdiction": toml.Key("jurisdiction", _one_of(JURISDICTIONS), True, ""),
     "valid_from": toml.Key("from_utc_s", _day, True, 0),
     "valid_to": toml.Key("to_utc_s", _day),
-    "title": toml.Key("title", _as_it_is, True),
-    "statement": toml.Key("statement", _as_it_is, True),
-    "todo": toml.Key("todo", _as_it_is),
-    "source": toml.Key("source", _as_it_is, True),
+    "title": toml.Key("title", toml.as_is, True),
+    "statement": toml.Key("statement", toml.as_is, True),
+    "todo": toml.Key("todo", toml.as_is),
+    "source": toml.Key("source", toml.as_is, True),
     "when": toml.Key("when", _said, True, ""),
     "case": toml.Key("cases", _cases, True),
 }

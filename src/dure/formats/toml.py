@@ -221,6 +221,22 @@ def choice_of(choices: type[StrEnum]) -> Parser:
     return parse_choice
 
 
+def one_of(choices: Sequence[str]) -> Parser:
+    """A parser of one of some words."""
+
+    def parse_one(raw: object) -> str:
+        if not isinstance(raw, str) or raw not in choices:
+            raise Wrong(nearest(raw, choices) if isinstance(raw, str) else ", ".join(choices))
+        return raw
+
+    return parse_one
+
+
+def as_is(raw: object) -> Any:
+    """Anything, to be read later: a table with keys of its own."""
+    return raw
+
+
 def power_w(raw: object) -> int:
     """Power with its unit, in W."""
     return _quantity(raw, _POWER, 'power with its unit, as "4.2 MW" or "900 kW"')
