@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help setup demo test check oracle databases engines bench pins clean
+.PHONY: help setup demo test check oracle databases engines faults bench pins clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,7 +52,7 @@ oracle: .venv/.dev
 
 databases: .venv/.dev ## the tests of the store, the use cases and the API, on PostgreSQL
 	@url=$$(tools/postgres start) && DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	  tests/store tests/app tests/web; code=$$?; tools/postgres stop; exit $$code
+	  tests/store tests/app tests/operation tests/web; code=$$?; tools/postgres stop; exit $$code
 
 .venv-engines/.made: requirements-engines.txt
 	@$(PYTHON) -m venv .venv-engines
@@ -61,6 +61,9 @@ databases: .venv/.dev ## the tests of the store, the use cases and the API, on P
 
 engines: .venv-engines/.made ## the tests with real engines: the evaluation harness, offline
 	@DURE_TEST_INSPECT=1 .venv-engines/bin/python -m pytest -q -p no:cacheprovider tests/engines
+
+faults: .venv/.dev ## the whole service on a virtual clock, with faults drawn from a thousand seeds
+	@$(BIN)/python -m tests.operation.simulation --seeds 1000 --workers $(WORKERS)
 
 bench: .venv/.runtime ## all benchmarks; rewrites the table in docs/reference/benchmarks.md
 	@$(BIN)/python -m bench --table docs/reference/benchmarks.md

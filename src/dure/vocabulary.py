@@ -27,6 +27,7 @@ class JobState(IntEnum):
     REFUSED = 5
     CANCELLED = 6
     EXPIRED = 7
+    FAILED = 8
 
 
 FINAL_STATES = frozenset(s for s in JobState if s >= JobState.COMPLETED)
@@ -44,6 +45,8 @@ class JobEvent(IntEnum):
     NODE_FAIL = 6  # a node under it died; waits again
     CANCEL = 7  # withdrawn by its owner
     EXPIRE = 8  # still waiting when the run ended, with the reason
+    FAIL = 9  # ended by its own fault, or given up after the engine failed it too often: final
+    ENGINE_FAIL = 10  # the engine could not run it, or lost it; waits again
 
 
 class Refusal(IntEnum):
@@ -62,11 +65,29 @@ class Refusal(IntEnum):
     RESERVED = 10  # fits now, but would delay a job, lease or maintenance that was promised the place
     ORDER = 11  # an earlier job in the queue goes first
     NO_ROOM = 12  # no free place of its shape
+    RULES = 13  # a rule forbids it: final. Met before anything else, outside the pass, as is the next
+    HELD = 14  # a rule asks for something first, or its project is stopped
 
 
 NEVER_REFUSALS = frozenset(
-    {Refusal.NEVER_FITS, Refusal.NO_SUCH_MODEL, Refusal.OVER_PROJECT_LIMIT_EVER, Refusal.OVER_BUDGET_EVER}
+    {
+        Refusal.NEVER_FITS,
+        Refusal.NO_SUCH_MODEL,
+        Refusal.OVER_PROJECT_LIMIT_EVER,
+        Refusal.OVER_BUDGET_EVER,
+        Refusal.RULES,
+    }
 )
+
+
+class Failure(IntEnum):
+    """Whose fault it was that an attempt did not end well, by evidence."""
+
+    NONE = 0
+    USER = 1  # its own exit status or signal
+    LIMIT = 2  # its time limit, or a limit of memory or files that it asked for
+    NODE = 3  # the node under it died or was taken away
+    ENGINE = 4  # the engine refused, lost or could not start it
 
 
 def column(unit: str, meaning: str, **kwargs: Any) -> Any:

@@ -14,3 +14,12 @@ def world(database):  # noqa: F811
     from tests.web.world import build
 
     return build()
+
+
+@pytest.fixture(autouse=True)
+def short_streams(monkeypatch):
+    """Event streams that look often and end at once: some tests read whatever an address answers to its end."""
+    from dure.web import stream
+
+    for name, value in (("LONGEST_S", 0.1), ("POLL_S", 0.01), ("BEAT_S", 0.0)):
+        monkeypatch.setattr(stream, name, value)

@@ -117,6 +117,12 @@ class World:
         content = "text/csv" if isinstance(body, str) else "application/json"
         data = body if isinstance(body, str | bytes) else b"" if body is None else json.dumps(body).encode()
         response = self.client.generic(method.upper(), path, data, content_type=content, headers=head)
+        if response.streaming:  # a stream of events: its first message stands for all
+            from django.http import HttpResponse
+
+            first, kind = next(iter(response.streaming_content)), response["Content-Type"]
+            response.close()
+            response = HttpResponse(first, content_type=kind)
         response.doc = (
             json.loads(response.content) if response.content and "json" in response.get("Content-Type", "") else None
         )

@@ -77,7 +77,7 @@ class UsageTable:
     ended_by: Ints  # JobEvent; -1: still running
     held_milli: Ints  # milli-accelerators
     charge: Ints  # milli-units an hour
-    lost_s: Ints  # ended by a failed node: wall seconds since its last save point; else 0
+    lost_s: Ints  # ended by a failed node or engine: wall seconds since its last save point; else 0
 
     @property
     def accelerator_milli_s(self) -> Ints:
@@ -142,7 +142,7 @@ def usage(
         workload.projects, tuple(p.id for p in fleet.pools), tuple(p.model for p in fleet.pools), workload.names,
         zero, end, log.complete, workload.project[job].astype(np.int64), job, number, pool, start, stop,
         np.where(ended, after, len(events)), ended_by, held, -(-held * rate // MILLI),
-        np.where(ended_by == JobEvent.NODE_FAIL, _lost(workload, fleet, job, pool, stop - start), 0),
+        np.where(np.isin(ended_by, (JobEvent.NODE_FAIL, JobEvent.ENGINE_FAIL)), _lost(workload, fleet, job, pool, stop - start), 0),
     )  # fmt: skip
 
 

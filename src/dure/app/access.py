@@ -74,6 +74,10 @@ class Action(StrEnum):
     RELEASE = "release"
     READ_AUDIT = "read_audit"
     SEAL = "seal"  # the audit log: sequence, sign, cosign
+    READ_JOB = "read_job"
+    SUBMIT_JOB = "submit_job"  # for a project; to cancel, requeue and open it too
+    OPERATE = "operate"  # sites and nodes: drain, cap, outages, reconcile
+    STOP_PROJECT = "stop_project"  # its jobs, and the terms it runs by
 
 
 A, R, W = Action, Role, Reach
@@ -120,6 +124,13 @@ MAY: dict[Action, dict[Role, Reach]] = {
     A.RELEASE: {R.OFFICE: W.ALL, R.PI: W.OWN},
     A.READ_AUDIT: {R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.COMPLIANCE: W.ALL},
     A.SEAL: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL},
+    A.READ_JOB: {
+        R.OFFICE: W.ALL, R.AUDITOR: W.ALL, R.OPERATOR: W.ALL, R.COMPLIANCE: W.ALL, R.PI: W.OWN, R.MEMBER: W.OWN,
+        R.FACILITATOR: W.GROUP,
+    },
+    A.SUBMIT_JOB: {R.PI: W.OWN, R.MEMBER: W.OWN},
+    A.OPERATE: {R.OPERATOR: W.ALL, R.OFFICE: W.ALL},
+    A.STOP_PROJECT: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL, R.OPERATOR: W.ALL},
 }  # fmt: skip
 
 

@@ -126,6 +126,18 @@ def run_month(
     return found
 
 
+def funded(done: Round) -> list[tuple[str, str]]:
+    """(project, lead) of the awarded applications that nothing holds back, the largest awards first."""
+    rows = models.Award.objects.select_related("application").order_by("-amount_milli", "pk")
+    start, _ = awarding.months_from(done.call, 0, done.call.period_months)
+    return [(a.project_id, a.application.lead) for a in rows if not governing.blocking(a.project_id, start)]
+
+
+def live_from(done: Round) -> int:
+    """When the real processes run: the last day of the awards."""
+    return awarding.months_from(done.call, 0, done.call.period_months)[1] - DAY_S
+
+
 def publish_log(folder: Path, now: int) -> int:
     """Sign the audit log with a new key, kept in the folder, and export it there; how many entries."""
     signer = signer_of(make_demo_key(folder / "programme.key"))

@@ -1,4 +1,4 @@
-"""`dure demo`: a small call, its awards, a month of jobs that spend them, and a report."""
+"""`dure demo`: a small call, its awards, a month of jobs that spend them, a dozen real processes, and a report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def demo(
     language: Language = "en",
     out: Out = Path("demo"),
 ) -> None:
-    """Run a small generated call, and the month that spends its awards.
+    """Run a small generated call, the month that spends its awards, and a dozen real processes.
 
     Applications and reviews are made by a generator, and say so. The programme is kept in the folder, to be looked at with
     the other commands (`DURE_DATABASE_URL=sqlite:///demo/programme.db`).
@@ -47,7 +47,9 @@ def demo(
     from dure.app import demo as use
     from dure.app import outputs, people, twin
     from dure.app.inputs import open_fleet, open_policy, workload_maker
+    from dure.operation.demo import rehearse
     from dure.reports.awards import awards_section
+    from dure.reports.live import live_section
     from dure.reports.words import Words
 
     policies = [open_policy(name) for name in policy.split(",")]
@@ -58,11 +60,17 @@ def demo(
     with noted_if_slow("compiling the scheduler, once on this machine (about half a minute) ...", _LOADED_S):
         twin.compile_kernels()
     found = use.run_month(done, world, jobs, policies, seed, partial(watch))
-    section = awards_section(use.lines(people.actor_of(use.OFFICE), done, language), done.totals, Words(language))
+    words = Words(language)
+    with watch("a dozen real processes, and a node that fails") as progress:
+        ran = rehearse(use.funded(done), out / "local", use.live_from(done), progress)
+    sections = [
+        awards_section(use.lines(people.actor_of(use.OFFICE), done, language), done.totals, words),
+        live_section(ran.rows, ran.failed_node, words),
+    ]
     with watch("writing"):
-        outputs.save_report(found, out / "report.html", language, [section])
+        outputs.save_report(found, out / "report.html", language, sections)
         entries = use.publish_log(out, done.call.closes_utc_s)
-    emit([section.tables[0], *outputs.tables(found, language)[:1]], Form.TEXT)
+    emit([sections[0].tables[0], *outputs.tables(found, language)[:1], sections[1].tables[0]], Form.TEXT)
     note(f"wrote {out / 'report.html'}")
     note(f"{entries} entries in the signed log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
     note(f"look around: export DURE_DATABASE_URL=sqlite:///{out / 'programme.db'}; dure balance")

@@ -26,11 +26,27 @@ VERBS = {  # where each is, and what it is for
     "ledger": ("ledger:app", "Read, verify and close the books; entries by hand, by two people."),
     "letters": ("programme:letters", "The letters that wait to be sent."),
     "user": ("programme:users", "Accounts, roles and keys to the API."),
-    "serve": ("programme:serve", "Serve the API and the staff pages."),
+    "serve": ("programme:serve", "Run the programme: the control loop that starts jobs, the API, the staff pages."),
     "backup": ("programme:backup", "Write the whole programme to one file."),
     "restore": ("programme:restore", "Fill an empty database from a backup."),
     "upgrade": ("programme:upgrade", "Bring the tables of an older version up to date."),
     "import": ("programme:imports", "Take projects and balances over from ColdFront or Slurm."),
+    "submit": ("job:submit", "Submit a job: a file, or a command."),
+    "queue": ("job:queue", "List jobs: one's own that have not ended, or others."),
+    "status": ("job:status", "A job: where it stands, its attempts, what happened and why."),
+    "why": ("job:why", "Why a job is not running, and what would release it."),
+    "when": ("job:foretell", "When a job may start, as an interval."),
+    "logs": ("job:logs", "What a job wrote; with -f as it writes it."),
+    "cancel": ("job:cancel", "Withdraw jobs."),
+    "requeue": ("job:requeue", "Stop jobs and let them wait for another start."),
+    "open": ("job:open_", "The address of a notebook, for its owner."),
+    "lease": ("operate:lease", "Whole nodes for dates: ask for them, list them."),
+    "service": ("operate:service", "Services: list, scale, restart, stop."),
+    "site": ("operate:site", "Sites: list, drain, resume, cap; announce outages."),
+    "project": ("operate:project", "Stop and resume projects; the terms by which they run."),
+    "usage": ("operate:usage", "What was used, by project, model and week; what lies idle."),
+    "reconcile": ("operate:reconcile", "Compare what was booked with a site's own accounting."),
+    "webhook": ("operate:webhook", "Addresses that are told of what happens to jobs."),
     "rules": ("rules:app", "Check, test, explain, compare and adopt rules; what they decided."),
     "obligations": ("obligations:app", "What decisions asked for, and who met it."),
     "screen": ("screen:app", "Screen applications for research security; flags for people to decide."),
@@ -54,7 +70,7 @@ def _built(name: str) -> Any:
     found = getattr(import_module(f"dure.cli.{module}"), attribute)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(rich_markup_mode=None, add_completion=False)
-        alone.command(name)(found)
+        alone.command(name, cls=getattr(found, "cls", None))(found)
         return typer.main.get_command(alone)
     made = typer.main.get_group(found)
     made.name, made.help = name, VERBS[name][1]

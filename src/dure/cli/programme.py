@@ -298,10 +298,23 @@ def _show_taken(taken: list[TakenOver], faults: list[InputError], form: Form) ->
 def serve(
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, metavar="PORT", help="Port to listen on.")] = 8000,
+    gateway_port: Annotated[
+        int, typer.Option("--gateway-port", min=0, max=65535, metavar="PORT", help="Port of notebooks; 0: none.")
+    ] = 8001,
+    no_loop: Annotated[bool, typer.Option("--no-loop", help="Start no jobs: another `dure serve` does.")] = False,
+    loop_only: Annotated[
+        bool, typer.Option("--loop-only", help="Only start jobs: no API, pages or notebooks.")
+    ] = False,
 ) -> None:
-    """Serve the API and the staff pages."""
+    """Run the programme on this machine: the control loop that starts jobs, the API, the staff pages, the way to notebooks.
+
+    What runs goes on when this is stopped, and is found again. Of several on one database, one starts jobs, and another
+    takes over when it ends. $DURE_SITES names the file of engines; without it all pools are pretended on this machine.
+    """
     from dure.app.database import setup
 
+    if no_loop and loop_only:
+        raise InputError("leaves nothing to do", field="loop-only", accepted="--no-loop or --loop-only")
     setup(web=True)
     connect()
     from django.db import connection
@@ -311,7 +324,9 @@ def serve(
     connection.close()  # the workers are forked, and open their own
     if connection.vendor == "postgresql":
         connection.close_pool()
-    if not os.environ.get("DURE_SECRET_KEY"):
-        note("DURE_SECRET_KEY is not set: people sign in to the staff pages anew after each start")
-    note(f"http://{host}:{port}/api/docs, http://{host}:{port}/admin/")
-    run(host, port)
+    if not loop_only:
+        if not os.environ.get("DURE_SECRET_KEY"):
+            note("DURE_SECRET_KEY is not set: people sign in to the staff pages anew after each start")
+        note(f"http://{host}:{port}/api/docs, http://{host}:{port}/admin/")
+    notebooks = None if loop_only or not gateway_port else gateway_port
+    run(host, port, web=not loop_only, loop=not no_loop, gateway_port=notebooks)

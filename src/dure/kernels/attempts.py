@@ -8,6 +8,7 @@ from dure.kernels.bookings import unbook
 from dure.kernels.codes import (
     BACKFILL_CONSERVATIVE,
     E_COMPLETE,
+    E_ENGINE_FAIL,
     E_NODE_FAIL,
     E_PREEMPT,
     E_START,
@@ -139,7 +140,7 @@ def _take_parts(st, slot, shape, row):
 
 @kernel
 def stop(st, slot_index, event):
-    """End an attempt with COMPLETE, TIME_OUT, PREEMPT, NODE_FAIL, CANCEL or EXPIRE; the middle two let the job wait again."""
+    """End an attempt; after PREEMPT, NODE_FAIL and ENGINE_FAIL its job waits again."""
     slot = st.slots[slot_index]
     job = slot["job"]
     entry = st.entries[slot["entry"]]
@@ -163,7 +164,7 @@ def stop(st, slot_index, event):
             st.projects[project]["budget"] += slot["reserved"] - entry["charge"] * (now - slot["start"])
         if st.projects[project]["awaiting"] >= 0:
             reconsider_project(st, project)
-    if event == E_PREEMPT or event == E_NODE_FAIL:
+    if event == E_PREEMPT or event == E_NODE_FAIL or event == E_ENGINE_FAIL:
         _save(st, job, slot, entry, shape)
         wait_again(st, job)
 
@@ -185,15 +186,21 @@ def withdraw(st, job):
     if st.p[P_BOOKINGS] != 0 and st.booked[job] >= 0:
         unbook(st, job)
     if st.shapes[st.classes[st.job_class[job]]["shape"]]["lease"] != 0:
-        kept = 0
-        for i in range(st.g[G_LEASES]):
-            if st.leases[i] != job:
-                st.leases[kept] = st.leases[i]
-                kept += 1
-        st.g[G_LEASES] = kept
-        st.g[G_WAITING] -= 1
+        drop_lease(st, job)
     elif st.earliest[job] <= st.g[G_NOW]:
         dequeue(st, job)
+
+
+@kernel
+def drop_lease(st, job):
+    """Take a lease from among those that wait."""
+    kept = 0
+    for i in range(st.g[G_LEASES]):
+        if st.leases[i] != job:
+            st.leases[kept] = st.leases[i]
+            kept += 1
+    st.g[G_LEASES] = kept
+    st.g[G_WAITING] -= 1
 
 
 @kernel
@@ -231,8 +238,8 @@ def _save(st, job, slot, entry, shape):
     """Keep the work behind the last save point; under least_attained, note the service and change the job's level."""
     done = (st.g[G_NOW] - slot["start"]) * entry["speed"] // 1000
     every = st.save_every[job]
-    if every > 0:
-        st.saved[job] += done // every * every
+    if every > 0:  # a live attempt may have outlasted its limit
+        st.saved[job] = min(st.saved[job] + done // every * every, st.limit[job])
     if st.p[P_ORDER] == ORDER_LEAST_ATTAINED:
         st.attained[job] += done * shape["milli"]
         base = st.job_class[job] - st.classes[st.job_class[job]]["level"]

@@ -34,6 +34,14 @@ OPEN: Final = 1  # ends maintenance, or delivers the node
 FAIL: Final = 2  # nobody knew
 CLOSE: Final = 3  # planned, with a booking
 
+# Other changes that a live state is told beside those of nodes (kernels/live.py)
+CLOSE_AHEAD: Final = 4  # a node will be closed from one time to another
+CLOSE_NO_MORE: Final = 5  # what was said of a node's closures holds no more
+SAVED: Final = 6  # so much work of a job lies behind its save points
+TERMS: Final = 7  # a project has another limit or budget
+CAP: Final = 8  # a site may draw more power
+RANK: Final = 9  # the projects' shares or their usage are others
+
 # Reasons, as vocabulary.Refusal
 R_NONE: Final = 0
 R_NOT_YET: Final = 5
@@ -57,6 +65,8 @@ E_PREEMPT: Final = 5
 E_NODE_FAIL: Final = 6
 E_CANCEL: Final = 7
 E_EXPIRE: Final = 8
+E_FAIL: Final = 9
+E_ENGINE_FAIL: Final = 10
 
 # What a call of the replay loop came back for
 DONE: Final = 0

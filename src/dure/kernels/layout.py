@@ -325,7 +325,8 @@ FIXED: Final = frozenset(
     G_LEASES,  # leases that wait
     G_LEASE_DUE,  # some lease has no booking, or its time has come
     G_POWER_HELD,  # some class is held back for power
-) = range(35)
+    G_CLOSURES,  # under a live snapshot: closures that stand on nodes
+) = range(36)
 G_SIZE: Final = 40
 
 # The policy in State.p

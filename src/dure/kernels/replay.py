@@ -34,6 +34,7 @@ from dure.kernels.layout import (
     FAR,
     G_AGAIN,
     G_ARRIVAL,
+    G_CLOSURES,
     G_DOWN,
     G_FLEET,
     G_HEAP,
@@ -189,7 +190,7 @@ def fleet_changes(st, at):
         _empty_nodes(st, first, st.g[G_FLEET])
     for i in range(first, st.g[G_FLEET]):
         if st.fleet_events[i]["kind"] == FAIL:
-            drop_claims(st, st.fleet_events[i]["node"])
+            drop_claims(st, st.fleet_events[i]["node"], 0, FAR)
 
 
 @kernel
@@ -201,7 +202,7 @@ def change_node(st, v, kind):
         mark_dirty(st, v)  # even while it stays closed it counts in bookings again
     elif kind == OPEN:
         node["planned"] -= 1
-        _end_closures(st, v)
+        end_closures(st, v, st.g[G_NOW])
     elif kind == FAIL:
         node["failed"] += 1
     elif kind == CLOSE:
@@ -230,23 +231,25 @@ def _empty_nodes(st, first, last):
 
 
 @kernel
-def _end_closures(st, v):
+def end_closures(st, v, until):
+    """Drop the closures of a node that end by `until`."""
     b = st.nodes[v]["booking"]
     while b >= 0:
         following = st.bookings[b]["next"]
-        if st.bookings[b]["owner"] < 0 and st.bookings[b]["end"] <= st.g[G_NOW]:
+        if st.bookings[b]["owner"] < 0 and st.bookings[b]["end"] <= until:
             unlink(st, b)
+            st.g[G_CLOSURES] -= 1
         b = following
 
 
 @kernel
-def drop_claims(st, v):
-    """Jobs booked on a failed node lose their bookings; they are booked anew in the next pass."""
+def drop_claims(st, v, start, end):
+    """Jobs booked on a node within `[start, end)` lose their bookings; they are booked anew in the next pass."""
     b = st.nodes[v]["booking"]
     while b >= 0:
-        owner = st.bookings[b]["owner"]
+        owner, lies_within = st.bookings[b]["owner"], st.bookings[b]["start"] < end and st.bookings[b]["end"] > start
         b = st.bookings[b]["next"]
-        if owner < 0:
+        if owner < 0 or not lies_within:
             continue
         unbook(st, owner)
         if st.shapes[st.classes[st.job_class[owner]]["shape"]]["lease"] != 0:

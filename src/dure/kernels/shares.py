@@ -119,14 +119,22 @@ def tick(st):
         return
     st.g[G_TICK] = at
     decay = 2.0 ** (-(at - before) / st.p[P_HALF_LIFE])
-    count = len(st.projects)
-    usage, deepest = np.zeros(count), 0
-    for i in range(count):
+    for i in range(len(st.projects)):
         project = st.projects[i]
         since = project["since"] + project["rate"] * (at - project["at"])
         project["used"] = project["used"] * decay + since
         project["since"] = 0.0
         project["at"] = at
+    rank_projects(st)
+
+
+@kernel
+def rank_projects(st):
+    """Rank the projects by the usage of the last tick, and order the queue anew."""
+    count = len(st.projects)
+    usage, deepest = np.zeros(count), 0
+    for i in range(count):
+        project = st.projects[i]
         usage[i] = project["used"]
         deepest = max(deepest, project["depth"])
     for depth in range(deepest, 0, -1):

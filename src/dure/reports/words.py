@@ -121,6 +121,19 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "refunded": ("refunded", "환급"),
     "remaining": ("remaining", "잔여"),
     "why": ("why", "이유"),
+    "live": ("Jobs that ran for real", "실제로 실행된 작업"),
+    "live_lead": (
+        "Real processes of awarded projects on this machine, under the local engine. The node {node} was made to fail on "
+        "the way: what ran there was started again from its save point, and the lost time refunded.",
+        "배정받은 과제의 실제 프로세스를 이 컴퓨터에서 로컬 엔진으로 실행했습니다. 도중에 노드 {node}에 장애를 "
+        "일으켰고, 그 위의 작업은 저장점에서 다시 시작되었으며 잃은 시간은 환급되었습니다.",
+    ),
+    "job_name": ("name", "이름"),
+    "attempt": ("attempt", "시도"),
+    "pool": ("pool", "풀"),
+    "ran": ("ran", "실행 시간"),
+    "ended": ("ended by", "종료"),
+    "cause": ("cause", "까닭"),
     "units_project": ("Units by project", "과제별 사용 유닛"),
     "units_project_lead": (
         "What each project was charged, at the fleet's unit rates.",

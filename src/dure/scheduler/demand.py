@@ -19,7 +19,7 @@ from dure.vocabulary import JobKind, Refusal
 from dure.workload import Workload
 
 Array = NDArray[Any]
-_ORDERS_BY_CLASS = (Order.PRIORITY, Order.MULTIFACTOR)
+ORDERS_BY_CLASS = (Order.PRIORITY, Order.MULTIFACTOR)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def class_rows(
     key = shape_of.astype(np.int64) << 36
     if by_project:
         key |= workload.project.astype(np.int64) << 12
-    if policy.preempt or policy.order in _ORDERS_BY_CLASS:
+    if policy.preempt or policy.order in ORDERS_BY_CLASS:
         key |= workload.priority.astype(np.int64) + 2048
     classes, firsts = packing.group(key[None, :])
     return classes, shape_of[firsts], firsts

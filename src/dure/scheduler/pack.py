@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dure.errors import InputError
-from dure.fleet import Fleet, blanks
+from dure.fleet import Fleet, Site, blanks
 from dure.kernels import bits, layout, packing
 from dure.kernels.bookings import book
 from dure.kernels.layout import FAR, WHOLE, State
@@ -43,6 +44,7 @@ class Conditions:
     power_caps_w: dict[str, int] = field(default_factory=dict)
     horizon_s: int = FAR
     fails: bool = False  # some node fails without warning
+    live: bool = False  # jobs are still to come: every feature that they may need is on
 
 
 def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Conditions, seed: int) -> State:
@@ -59,7 +61,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     nodes, pools, pool_nodes, node_words = _nodes(fleet)
     sites = _sites(fleet, conditions)
     found = demand(fleet, workload, policy, conditions.removed_pools, sites["headroom"][pools["site"]].tolist())
-    _check_charges(workload, found)
+    check_charges(workload, found)
     classes, job_class, never = _classes(workload, policy, conditions, found, flags)
     projects, row_of = _projects(workload, conditions, flags)
     classes["project"] = row_of[classes["project"]]
@@ -68,9 +70,8 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     job_at, position, base, size = packing.place_jobs(shape_class, rows, len(classes) // flags.levels)
     classes["base"], classes["size"] = np.repeat(base, flags.levels), np.repeat(size, flags.levels)
     classes["words"], words = packing.word_offsets(np.ascontiguousarray(classes["size"]))
-    projects["awaiting"] = -1
     width = max(1, int(nodes["devices"].max(initial=0)))
-    jobs, parts = len(workload), _parts(found, classes, job_class)
+    jobs, parts = len(workload), int((most_parts(found) * found.jobs).sum())
     running = _most_running(fleet, workload)
     bookings = _most_bookings(conditions, flags, len(nodes), parts)
     extra = jobs // 4 + 16 * (running + 64) + 4 * jobs if flags.requeues else 0
@@ -147,7 +148,7 @@ def pack(fleet: Fleet, workload: Workload, policy: Policy, conditions: Condition
     return state
 
 
-def _check_charges(workload: Workload, found: Demand) -> None:
+def check_charges(workload: Workload, found: Demand) -> None:
     """InputError where what one job is charged for its time limit does not fit 62 bits."""
     if not len(found.entries) or not len(workload):
         return
@@ -185,10 +186,11 @@ class _Flags:
 
 
 def _flags(workload: Workload, policy: Policy, conditions: Conditions) -> _Flags:
-    leases = bool((workload.kind == JobKind.LEASE).any())
+    live = conditions.live
+    leases = live or bool((workload.kind == JobKind.LEASE).any())
     conservative = policy.backfill is Backfill.CONSERVATIVE
     bookings = leases or conservative or policy.backfill is Backfill.EASY or bool(conditions.closures)
-    limits = any(t.limit_accelerators is not None or t.budget_milli_units is not None for t in conditions.terms)
+    limits = live or any(t.limit_accelerators is not None or t.budget_milli_units is not None for t in conditions.terms)
     scored = policy.placement > Placement.RANDOM
     return _Flags(
         levels=len(policy.attained_thresholds) + 1 if policy.order is Order.LEAST_ATTAINED else 1,
@@ -197,8 +199,8 @@ def _flags(workload: Workload, policy: Policy, conditions: Conditions) -> _Flags
         bookings=bookings,
         limits=limits,
         least=bookings or limits,
-        requeues=policy.preempt or conditions.fails or bool(conditions.closures),
-        left=scored or bool((workload.share_milli < WHOLE).any()),
+        requeues=live or policy.preempt or conditions.fails or bool(conditions.closures),
+        left=live or scored or bool((workload.share_milli < WHOLE).any()),
         scored=scored,
         cached=scored,
         by_project=limits or policy.order is Order.MULTIFACTOR,
@@ -233,28 +235,45 @@ def _projects(workload: Workload, conditions: Conditions, flags: _Flags) -> tupl
     if not flags.by_project:
         only = np.zeros(1, layout.PROJECT)
         only["limit"], only["budget"], only["parent"], only["leaf"], only["shares"] = FAR, FAR, -1, 1, 1
+        only["awaiting"] = -1
         return only, np.zeros(max(1, len(workload.projects)), np.int64)
     terms = {t.name: t for t in conditions.terms}
+    terms |= {name: ProjectTerms(name) for name in workload.projects if name not in terms}
+    row = {name: i for i, name in enumerate(terms)}
+    projects = project_rows(terms, workload.projects)
+    return projects, np.array([row[name] for name in workload.projects], np.int64)
+
+
+def project_rows(terms: Mapping[str, ProjectTerms], with_jobs: Iterable[str]) -> Array:
+    """PROJECT rows of a tree in the order of its terms, nothing used or held.
+
+    Raises InputError where parents are missing or go in a circle, or one of the projects `with_jobs` has children.
+    """
     parents = {t.parent for t in terms.values() if t.parent}
     if missing := parents - set(terms):
         raise InputError(
             "parent project is not described", field="parent", value=min(missing), accepted="a project's name"
         )
-    if both := parents & set(workload.projects):
+    if both := parents & set(with_jobs):
         raise InputError("a project with children has jobs of its own", field="project", value=min(both))
-    listed = [*terms.values(), *(ProjectTerms(name) for name in workload.projects if name not in terms)]
-    row = {t.name: i for i, t in enumerate(listed)}
-    projects = np.zeros(len(listed), layout.PROJECT)
-    for record, term in zip(projects, listed, strict=True):
-        limit, budget = term.limit_accelerators, term.budget_milli_units
-        record["limit"] = FAR if limit is None else limit * WHOLE
-        record["budget"] = FAR if budget is None else budget * 3600
-        record["shares"], record["parent"] = term.shares, row.get(term.parent, -1)
-        record["leaf"], record["depth"] = term.name not in parents, _depth(term, terms)
-    return projects, np.array([row[name] for name in workload.projects], np.int64)
+    row = {name: i for i, name in enumerate(terms)}
+    projects = np.zeros(len(terms), layout.PROJECT)
+    for record, term in zip(projects, terms.values(), strict=True):
+        set_terms_of(record, term)
+        record["parent"], record["leaf"] = row.get(term.parent, -1), term.name not in parents
+        record["depth"], record["awaiting"] = _depth(term, terms), -1
+    return projects
 
 
-def _depth(term: ProjectTerms, terms: dict[str, ProjectTerms]) -> int:
+def set_terms_of(project: Any, term: ProjectTerms) -> None:
+    """A project's shares, limit and whole budget, in the units of its PROJECT row."""
+    limit, budget = term.limit_accelerators, term.budget_milli_units
+    project["shares"] = term.shares
+    project["limit"] = FAR if limit is None else limit * WHOLE
+    project["budget"] = FAR if budget is None else budget * 3600
+
+
+def _depth(term: ProjectTerms, terms: Mapping[str, ProjectTerms]) -> int:
     """Steps from the root's children down to a project; InputError where parents go in a circle."""
     seen = [term.name]
     while term.parent:
@@ -296,20 +315,23 @@ def _nodes(fleet: Fleet) -> tuple[Array, Array, Array, int]:
 def _sites(fleet: Fleet, conditions: Conditions) -> Array:
     """SITE rows: headroom is the cap on IT power less what all nodes draw idle."""
     sites = np.zeros(len(fleet.sites), layout.SITE)
-    kept = [pool for pool in fleet.pools if pool.id not in conditions.removed_pools]
     for i, site in enumerate(fleet.sites):
         cap = conditions.power_caps_w.get(site.id, site.power_cap_w)
-        if cap is None:
-            sites[i]["headroom"] = FAR
-            continue
-        idle = 0
-        for pool in kept:
-            if pool.site == site.id:
-                model = fleet.models.get(pool.model)
-                each = blanks.idle_milliwatts(model) if model else 0
-                idle += pool.nodes * (pool.node_power_w * 1000 + pool.accelerators_per_node * each)
-        sites[i]["headroom"] = 1000 * (math.floor(1000 * cap / site.pue) - idle)
+        sites[i]["headroom"] = headroom(fleet, site, cap, conditions.removed_pools)
     return sites
+
+
+def headroom(fleet: Fleet, site: Site, cap_w: int | None, removed: frozenset[str] = frozenset()) -> int:
+    """Microwatts that a site may draw over what its nodes draw idle; FAR where it has no cap."""
+    if cap_w is None:
+        return FAR
+    idle = 0
+    for pool in fleet.pools:
+        if pool.site == site.id and pool.id not in removed:
+            model = fleet.models.get(pool.model)
+            each = blanks.idle_milliwatts(model) if model else 0
+            idle += pool.nodes * (pool.node_power_w * 1000 + pool.accelerators_per_node * each)
+    return 1000 * (math.floor(1000 * cap_w / site.pue) - idle)
 
 
 def _static_order(workload: Workload, policy: Policy) -> tuple[Array, Array]:
@@ -335,15 +357,15 @@ def _order(seconds: Array) -> Array:
     return low[np.argsort((seconds >> 16).astype(np.uint16)[low], kind="stable")]
 
 
-def _parts(found: Demand, classes: Array, job_class: Array) -> int:
-    """A bound on the node parts that all jobs take in one attempt each."""
+def most_parts(found: Demand) -> NDArray[np.int64]:
+    """A bound on the node parts that a job of each shape takes, int64[H]."""
     most = np.ones(len(found.shapes), np.int64)
     for s, shape in enumerate(found.shapes):
         first = int(shape["entry"])
         mine = found.entries[first : first + int(shape["entries"])]
         if len(mine):
             most[s] = max(1, int((mine["whole"] + (mine["rest"] > 0)).max()))
-    return int((most * found.jobs).sum())
+    return most
 
 
 def _most_running(fleet: Fleet, workload: Workload) -> int:

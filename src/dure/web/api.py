@@ -1,4 +1,5 @@
-"""The API under /api/: the use cases of `dure.app`, one operation each. What it takes and gives is `dure.programme.model`."""
+"""The API under /api/: the use cases of `dure.app` and `dure.operation`, one operation each. What it takes
+and gives is `dure.programme.model`, `dure.workload.spec` and `dure.operation.views`."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ from pydantic_core import to_json
 
 from dure import __version__
 from dure.errors import InputError, InputErrors
+from dure.operation import sites as sites_
+from dure.operation import views
 from dure.programme import model
-from dure.web import applications, awards, books, calls, decisions, people, reviews
+from dure.web import applications, awards, books, calls, decisions, jobs, people, reviews, sites, stream
 from dure.web.problems import MEDIA_TYPE, install
 from dure.web.requests import BEARER, LONGEST, MOST, Checked, view
+from dure.workload import spec
 
 _PROBLEM = {
     "description": "What went wrong (RFC 9457)",
@@ -71,7 +75,7 @@ class Api(NinjaAPI):
         document = super().get_openapi_schema(**kwargs)
         schemas = document["components"]["schemas"]
         schemas["Problem"] = _SCHEMA
-        for name, entity in vars(model).items():
+        for name, entity in [item for module in (model, spec, views, sites_) for item in vars(module).items()]:
             if is_dataclass(entity) and name in schemas:
                 _describe(entity, schemas[name]["properties"])
         for schema in schemas.values():
@@ -109,7 +113,7 @@ def make_api() -> Api:
     """The API with all its operations."""
     api = Api(
         title="Dure", version=__version__, urls_namespace="api", auth=BEARER, parser=Checked(), renderer=Json(),
-        description="Calls, applications, reviews, awards and balances of an AI-compute programme.",
+        description="Calls, applications, reviews, awards, balances, jobs and sites of an AI-compute programme.",
     )  # fmt: skip
     install(api)
     api.add_decorator(view, mode="view")
@@ -121,6 +125,9 @@ def make_api() -> Api:
         awards,
         people,
         decisions,
+        stream,
+        jobs,
+        sites,
     ):  # what is read most is looked up first
         api.add_router("", module.router, tags=[module.__name__.rpartition(".")[2]])
     return api

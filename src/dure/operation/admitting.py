@@ -1,0 +1,120 @@
+"""Into the queue and out of it: what was submitted, what owners wish, what is held, and what goes on without units."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from dure.lifecycle.attempts import Desired
+from dure.operation import orders
+from dure.operation.submitting import held_by
+from dure.operation.turn import Turn
+from dure.operation.world import CANCEL
+from dure.scheduler.live import refused_forever
+from dure.store import models
+from dure.vocabulary import FINAL_STATES, JobEvent, JobState, Refusal
+
+MOST = 5000  # jobs admitted in one cycle
+AGAIN_S = 30  # between two looks at what rules hold back
+
+
+def obey(turn: Turn) -> None:
+    """Sites, projects and owners."""
+    world, now = turn.world, turn.now
+    turn.changed |= orders.obey_sites(world, now)
+    stopped, resumed = orders.obey_projects(world, now)
+    if stopped:
+        _stop(turn, stopped)
+    if resumed:
+        _let_in(turn, list(_held().filter(project__in=resumed)))
+    for read in models.Job.objects.filter(wish__gt=0, state__in=(JobState.NEW, JobState.WAITING, JobState.RUNNING)):
+        job = turn.know(read)
+        if job.wish and job.state not in FINAL_STATES:
+            _wish(turn, job)
+    if now % AGAIN_S == 0:
+        _let_in(turn, list(_held().exclude(project__in=world.stopped)[:MOST]))
+
+
+def _held() -> QuerySet[models.Job]:
+    return models.Job.objects.filter(state=JobState.WAITING, refusal=Refusal.HELD).order_by("seq")
+
+
+def _stop(turn: Turn, projects: set[str]) -> None:
+    """A project is stopped: what runs saves and ends. What waits is kept waiting by its limit, which is 0 now."""
+    for read in models.Job.objects.filter(project__in=projects, state=JobState.RUNNING):
+        job = turn.know(read)
+        if (one := turn.world.of_job.get(job.seq)) is not None and one.desired == Desired.RUN:
+            turn.set_try(one, desired=Desired.SAVE, ending=int(JobEvent.PREEMPT), cause="the project is stopped")
+
+
+def _wish(turn: Turn, job: models.Job) -> None:
+    """What its owner asked for."""
+    by = f"asked for by {job.wished_by}"
+    if job.state == JobState.RUNNING:
+        one = turn.world.of_job.get(job.seq)
+        if one is None or one.ending == JobEvent.CANCEL:
+            return
+        if job.wish == CANCEL:
+            turn.set_try(one, desired=Desired.STOP, ending=int(JobEvent.CANCEL), cause=by)
+        elif one.desired == Desired.RUN:
+            turn.set_try(one, desired=Desired.SAVE, ending=int(JobEvent.PREEMPT), cause=by)
+        return
+    if job.wish == CANCEL:
+        if job.state == JobState.NEW:
+            turn.happen(job.seq, JobEvent.SUBMIT)
+        turn.tell(job.seq, JobEvent.CANCEL)
+        turn.happen(job.seq, JobEvent.CANCEL, cause=by)
+    turn.met(job.seq)
+
+
+def admit(turn: Turn) -> None:
+    """Let in what was submitted since, in order of arrival."""
+    new = models.Job.objects.filter(state=JobState.NEW).order_by("seq")[:MOST]
+    jobs = [job for read in new if (job := turn.know(read)).state == JobState.NEW]
+    for job in jobs:
+        turn.happen(job.seq, JobEvent.SUBMIT)
+    _let_in(turn, jobs)
+
+
+def _let_in(turn: Turn, jobs: list[models.Job]) -> None:
+    """Into the snapshot: those that nothing holds, and that can ever run."""
+    world = turn.world
+    jobs = [job for read in jobs if (job := turn.know(read)).state == JobState.WAITING]
+    why = held_by(jobs, turn.now) if jobs else {}
+    free = []
+    for job in jobs:
+        reason = "the project is stopped" if job.project in world.stopped else why.get(job.seq, "")
+        if reason:
+            if job.refusal != Refusal.HELD or job.why != reason:
+                turn.set_job(job.seq, refusal=int(Refusal.HELD), why=reason)
+        else:
+            free.append(job)
+            if job.refusal:
+                turn.set_job(job.seq, refusal=0, why="")
+    if not free:
+        return
+    world.add(free)
+    never = refused_forever(world.snapshot, [world.row_of[job.seq] for job in free])
+    for job in free:
+        refusal = never.get(world.row_of[job.seq])
+        turn.tell(job.seq, JobEvent.SUBMIT)
+        if refusal is not None:
+            turn.happen(job.seq, JobEvent.REFUSE, reason=refusal)
+            turn.set_job(job.seq, refusal=int(refusal))
+    turn.changed = True
+
+
+def refresh_units(turn: Turn) -> bool:
+    """Jobs whose project has no units left go on uncharged at the lowest priority, where its terms say so."""
+    if not turn.world.scavenge:
+        return False
+    broke = orders.broke(turn.world)
+    for seq in broke:
+        turn.withdraw(seq)
+        turn.set_job(seq, scavenges=True)
+    if broke:
+        jobs = [turn.job(seq) for seq in broke]
+        turn.world.add(jobs)
+        for job in jobs:
+            turn.tell(job.seq, JobEvent.SUBMIT)
+        turn.pass_on()
+    return bool(broke)

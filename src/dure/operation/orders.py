@@ -1,0 +1,129 @@
+"""What people and engines say of sites, nodes and projects, told to the snapshot: drains, caps, outages, stops, terms,
+units. Each compares what stands in the database with what the world knows, and tells the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from dure.executors.base import NodeSeen
+from dure.kernels import codes
+from dure.ledger.accounts import PROJECT_KINDS, holder_of, kind_of
+from dure.ledger.model import Cause
+from dure.store import models
+from dure.vocabulary import JobState
+
+if TYPE_CHECKING:
+    from dure.operation.world import World
+
+_OWN = (Cause.USAGE,)  # entries of the control loop itself, which the pass has counted
+
+
+def obey_sites(world: World, now: int) -> bool:
+    """Drains, caps and outages. Whether anything is different."""
+    changed = _delivered(world, now)
+    for order in models.SiteOrder.objects.all():
+        if order.drained != (order.site in world.drained):
+            world.nodes_changed(world.nodes_of_site(order.site), codes.CLOSE if order.drained else codes.OPEN, now)
+            (world.drained.add if order.drained else world.drained.discard)(order.site)
+            changed = True
+        if order.cap_w != world.caps.get(order.site):
+            world.set_cap(order.site, order.cap_w)
+            changed = True
+    for outage in models.Outage.objects.exclude(seq__in=[n for n, s in world.outages.items() if s == "over"]):
+        changed |= _outage(world, outage, now)
+    return changed
+
+
+def _delivered(world: World, now: int) -> bool:
+    """Nodes that came."""
+    come = [v for at, v in world.undelivered if at <= now]
+    world.undelivered = world.undelivered[len(come) :]
+    world.nodes_changed(come, codes.OPEN, now)
+    return bool(come)
+
+
+def _outage(world: World, outage: models.Outage, now: int) -> bool:
+    """Bring one outage up to now: planned, begun, over."""
+    known = world.outages.get(outage.seq)
+    stage = "ahead" if now < outage.from_utc_s else "open" if now < outage.to_utc_s else "over"
+    if stage == known:
+        return False
+    world.outages[outage.seq] = stage
+    nodes = world.nodes_of_site(outage.site)
+    if known is None and stage != "over":
+        world.close_ahead(nodes, outage.from_utc_s, outage.to_utc_s)
+    if stage == "open":
+        world.nodes_changed(nodes, codes.CLOSE, now)
+    elif stage == "over" and known == "open":
+        world.nodes_changed(nodes, codes.OPEN, now)
+    return True
+
+
+def obey_projects(world: World, now: int) -> tuple[set[str], set[str]]:
+    """Terms, units and stops: (projects stopped since, projects resumed since)."""
+    stopped = set(models.Project.objects.filter(stopped=True).values_list("id", flat=True))
+    news, olds = stopped - world.stopped, world.stopped - stopped
+    world.stopped = stopped
+    world.scavenge = set(models.Terms.objects.filter(when_spent="scavenge").values_list("project", flat=True))
+    changed = news | olds | _new_terms(world) | _new_units(world)
+    if known := changed & world.terms.keys():
+        world.learn(sorted(known))
+    return news, olds
+
+
+def _new_terms(world: World) -> set[str]:
+    own = {t.project_id: (t.shares, t.limit_accelerators) for t in models.Terms.objects.all()}
+    return {
+        name
+        for name, terms in world.terms.items()
+        if name in own and name not in world.stopped and own[name] != (terms.shares, terms.limit_accelerators)
+    }
+
+
+def _new_units(world: World) -> set[str]:
+    """Projects whose units changed by other hands than the loop's."""
+    rows = models.Transfer.objects.filter(seq__gt=world.journal).order_by("seq")
+    touched: set[str] = set()
+    for seq, debit, credit, cause in rows.values_list("seq", "debit", "credit", "cause"):
+        world.journal = seq
+        if cause not in _OWN:
+            touched |= {holder_of(a) for a in (debit, credit) if a and kind_of(a) in PROJECT_KINDS}
+    return touched
+
+
+def nodes_seen(world: World, seen: Mapping[str, Iterable[NodeSeen]], now: int) -> tuple[list[int], bool]:
+    """What engines say of their nodes, by pool: (nodes that failed since, whether anything is different)."""
+    number = world.number_of_node()
+    failed, repaired = {}, []
+    for nodes in seen.values():
+        for node in nodes:
+            v = number.get(node.name)
+            if v is None or node.up == (v not in world.down):
+                continue
+            if node.up:
+                repaired.append(v)
+            else:
+                failed[v] = node.cause or "the engine says that it is down"
+    for v in repaired:
+        del world.down[v]
+    world.down.update(failed)
+    for v in [*failed, *repaired]:
+        models.NodeState.objects.update_or_create(
+            node=v, defaults={"up": v not in failed, "since_utc_s": now, "cause": failed.get(v, "")[:300]}
+        )
+    world.nodes_changed(repaired, codes.REPAIR, now)
+    world.nodes_changed(failed, codes.FAIL, now)
+    return sorted(failed), bool(failed or repaired)
+
+
+def broke(world: World, limit: int = 1000) -> list[int]:
+    """Waiting jobs of projects that may scavenge, whose units do not cover them: by number."""
+    found = []
+    rows = [(seq, row) for seq, row in world.row_of.items() if world.snapshot.job_state(row) == JobState.WAITING]
+    mine = [(seq, row) for seq, row in rows if world.project_of[row] in world.scavenge][:limit]
+    reasons = world.snapshot.reasons([row for _, row in mine]) if mine else {}
+    for seq, row in mine:
+        if reasons[row].name in ("BUDGET", "OVER_BUDGET_EVER"):
+            found.append(seq)
+    return found

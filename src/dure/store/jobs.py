@@ -1,0 +1,110 @@
+"""The SQL of the control loop: many rows of jobs, attempts and events by one statement each, under the leader's term."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from django.db import connection
+
+from dure.errors import DureError
+from dure.store import audit, models
+from dure.store.sql import insert, members
+
+EVENT: Final = ("job", "event", "reason", "pool", "attempt", "at_utc_s", "cause")
+ATTEMPT: Final = (
+    "key", "job_id", "number", "pool", "nodes", "desired", "observed", "ending", "cause", "start_utc_s", "stop_how",
+    "failure", "charge", "limit_s", "reserved", "held_milli", "port", "asked_utc_s", "unhealthy", "health_utc_s",
+)  # fmt: skip
+JOB: Final = (
+    "project", "user", "kind", "name", "spec", "state", "wish", "wished_by", "refusal", "why", "submitted_utc_s", "attempts",
+    "engine_failures", "saved_s", "failure", "decision", "facts", "scavenges", "service_id", "replica", "key",
+)  # fmt: skip
+_IN_ONE_ENTRY: Final = 300  # events: an entry of the audit log stays under its bound
+
+
+class TermOver(DureError):
+    """Another control loop leads: nothing of this one is committed any more."""
+
+
+def fence(term: int, now: int, cycle_ms: int = 0) -> None:
+    """Hold the lead to the end of the transaction at hand. Raises TermOver where another loop has taken it."""
+    if not models.Leader.objects.filter(id=1, term=term).update(beat_utc_s=now, cycle_ms=cycle_ms):
+        raise TermOver("another control loop leads")
+
+
+def take_term(holder: str, policy: str, now: int) -> int:
+    """Begin a new term (in a transaction); its number. The loop of the one before commits nothing more."""
+    models.Leader.objects.get_or_create(id=1)
+    row = models.Leader.objects.select_for_update().get(id=1)
+    row.term, row.holder, row.policy, row.beat_utc_s = row.term + 1, holder, policy, now
+    row.save()
+    return int(row.term)
+
+
+def add_events(rows: Sequence[tuple[Any, ...]], now: int) -> None:
+    """Append events (columns as EVENT), and tell the audit log of them."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        insert(cursor, "store_jobevent", EVENT, list(rows))
+    for first in range(0, len(rows), _IN_ONE_ENTRY):
+        some = rows[first : first + _IN_ONE_ENTRY]
+        body = {"events": [[job, event, reason, pool, attempt] for job, event, reason, pool, attempt, _, _ in some]}
+        audit.append("jobs", "run log", body, now)
+
+
+def add_attempts(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert attempts: the intents of this cycle."""
+    if rows:
+        with connection.cursor() as cursor:
+            insert(cursor, "store_attempt", ATTEMPT, [_values(row, ATTEMPT) for row in rows])
+
+
+def add_jobs(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert jobs; their numbers follow in order of the rows."""
+    if rows:
+        with connection.cursor() as cursor:
+            insert(cursor, "store_job", JOB, [_values(row, JOB) for row in rows])
+
+
+def _values(row: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
+    """The columns of a row; documents as the database at hand takes them."""
+    values = (row[c] for c in columns)
+    if connection.vendor == "postgresql":
+        return tuple(values)
+    return tuple(json.dumps(v) if isinstance(v, dict | list) else v for v in values)
+
+
+def change(table: str, key: str, rows: Mapping[Any, Mapping[str, Any]]) -> None:
+    """Update rows, each with columns of its own: one statement for each set of columns."""
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for id, changes in rows.items():
+        if changes:
+            groups.setdefault(tuple(sorted(changes)), []).append(id)
+    with connection.cursor() as cursor:
+        for columns, ids in groups.items():
+            _change(cursor, table, key, columns, [(*(rows[id][c] for c in columns), id) for id in ids])
+
+
+def _change(cursor: Any, table: str, key: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    if connection.vendor == "postgresql":
+        sets = ", ".join(f'"{c}" = v."{c}"' for c in columns)
+        document = json.dumps([dict(zip((*columns, key), row)) for row in rows])
+        cursor.execute(
+            f'UPDATE {table} t SET {sets} FROM json_populate_recordset(NULL::{table}, %s::json) v WHERE t."{key}" = v."{key}"',
+            [document],
+        )
+    else:
+        sets = ", ".join(f'"{c}" = %s' for c in columns)
+        cursor.executemany(f'UPDATE {table} SET {sets} WHERE "{key}" = %s', rows)
+
+
+def jobs_of(seqs: Iterable[int]) -> dict[int, models.Job]:
+    """Jobs by number."""
+    wanted = json.dumps([str(s) for s in seqs]) if connection.vendor == "postgresql" else json.dumps(list(seqs))
+    cast = "::bigint" if connection.vendor == "postgresql" else ""
+    source = members().replace("json_array_elements_text(%s::json)", f"json_array_elements_text(%s::json){cast}")
+    rows = models.Job.objects.raw(f"SELECT * FROM store_job WHERE seq IN ({source})", [wanted])
+    return {row.seq: row for row in rows}
