@@ -37,8 +37,12 @@ class JobSpec:
     command: tuple[str, ...] = column("", "program and arguments, never through a shell", default=())
     image: str = column("", "container image; empty: none", default="")
     variants: tuple[Variant, ...] = column("", "commands and images by accelerator model", default=())
-    accelerators: int = column("count", "accelerators, all at once; 0: cores alone; of a lease rounded up to nodes", default=1)
-    models: tuple[str, ...] = column("", "accelerator models that will do; empty: any, or those with a variant", default=())
+    accelerators: int = column(
+        "count", "accelerators, all at once; 0: cores alone; of a lease rounded up to nodes", default=1
+    )
+    models: tuple[str, ...] = column(
+        "", "accelerator models that will do; empty: any, or those with a variant", default=()
+    )
     share_milli: int = column("milli", "part of each accelerator", default=MILLI)
     cores_milli: int = column("milli-cores", "cores of the whole job", default=0)
     memory_mib: int = column("MiB", "host memory of the whole job", default=0)
