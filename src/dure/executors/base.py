@@ -146,7 +146,8 @@ class Executor(Protocol):
         ...
 
     def cancel(self, keys: Sequence[str], how: Stop) -> None:
-        """Ask attempts to end. Those that have ended, or were never there, are passed over."""
+        """Ask attempts to end. Those that have ended are passed over, and so are those that were never there, but for KILL:
+        that spends the key, so that a launch of it that comes late starts nothing."""
         ...
 
     def logs(self, key: str, offset: int, limit: int) -> bytes:

@@ -118,6 +118,8 @@ def end_of(
     `failure` the engine's evidence; `engine_failures` how often the engine failed the job in a row before; `lasting`: a
     lease, a notebook or a service, whose planned end is no failure.
     """
+    if ending is None and failure == Failure.LIMIT and exit_code is None:
+        ending, cause = JobEvent.TIME_OUT, cause or "its time limit"
     if ending is not None:
         kind = {JobEvent.TIME_OUT: Failure.LIMIT, JobEvent.NODE_FAIL: Failure.NODE}.get(ending, Failure.NONE)
         if ending == JobEvent.TIME_OUT and lasting:
@@ -130,7 +132,7 @@ def end_of(
             return End(JobEvent.FAIL, failure, f"{cause}; given up after {MOST_ENGINE_FAILURES} times")
         return End(JobEvent.ENGINE_FAIL, failure, cause)
     if failure == Failure.LIMIT:
-        return End(JobEvent.TIME_OUT if exit_code is None else JobEvent.FAIL, failure, cause)
+        return End(JobEvent.FAIL, failure, cause or "a limit that it asked for")
     if exit_code == 0 and failure == Failure.NONE:
         return End(JobEvent.COMPLETE, failure, cause)
     said = cause or (f"exit status {exit_code}" if exit_code is not None else "it ended without a word")

@@ -11,26 +11,30 @@ from dure.operation.turn import Turn
 from dure.operation.world import CANCEL
 from dure.scheduler.live import refused_forever
 from dure.store import models
+from dure.store.jobs import Pulse
 from dure.vocabulary import FINAL_STATES, JobEvent, JobState, Refusal
 
 MOST = 5000  # jobs admitted in one cycle
 AGAIN_S = 30  # between two looks at what rules hold back
 
 
-def obey(turn: Turn) -> None:
+def obey(turn: Turn, new: Pulse) -> None:
     """Sites, projects and owners."""
-    world, now = turn.world, turn.now
-    turn.changed |= orders.obey_sites(world, now)
-    stopped, resumed = orders.obey_projects(world, now)
+    world, now, last = turn.world, turn.now, turn.world.pulse
+    ordered = last is None or (last.sites, last.outages) != (new.sites, new.outages)
+    turn.changed |= orders.obey_sites(world, now, new=ordered)
+    stopped, resumed = orders.obey_projects(world, new)
     if stopped:
         _stop(turn, stopped)
     if resumed:
         _let_in(turn, list(_held().filter(project__in=resumed)))
-    for read in models.Job.objects.filter(wish__gt=0, state__in=(JobState.NEW, JobState.WAITING, JobState.RUNNING)):
+    wished = models.Job.objects.filter(wish__gt=0, state__in=(JobState.NEW, JobState.WAITING, JobState.RUNNING))
+    for read in wished if new.wishes else ():
         job = turn.know(read)
         if job.wish and job.state not in FINAL_STATES:
             _wish(turn, job)
-    if now % AGAIN_S == 0:
+    if now - world.looked_utc_s >= AGAIN_S:
+        world.looked_utc_s = now
         _let_in(turn, list(_held().exclude(project__in=world.stopped)[:MOST]))
 
 
@@ -78,8 +82,8 @@ def admit(turn: Turn) -> None:
 def _let_in(turn: Turn, jobs: list[models.Job]) -> None:
     """Into the snapshot: those that nothing holds, and that can ever run."""
     world = turn.world
-    jobs = [job for read in jobs if (job := turn.know(read)).state == JobState.WAITING]
-    why = held_by(jobs, turn.now) if jobs else {}
+    jobs = [job for read in jobs if (job := turn.know(read)).state == JobState.WAITING and job.seq not in world.row_of]
+    why = held_by(jobs, turn.now, world.court_at(turn.now)) if jobs else {}
     free = []
     for job in jobs:
         reason = "the project is stopped" if job.project in world.stopped else why.get(job.seq, "")

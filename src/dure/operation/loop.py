@@ -31,7 +31,7 @@ from dure.operation.turn import Turn
 from dure.operation.world import DEFAULT_POLICY, Try, World, load
 from dure.scheduler.policies import policy as policy_named
 from dure.store import models
-from dure.store.jobs import TermOver, fence
+from dure.store.jobs import TermOver, fence, pulse
 from dure.vocabulary import Failure, JobEvent
 
 BEAT_S = 0.2  # between two cycles
@@ -130,9 +130,14 @@ class Loop:
             turn = Turn(world, now)
             self._observe(turn, said)
             services.take_note(turn, wanted, answers)
-            admitting.obey(turn)
-            admitting.admit(turn)
-            services.keep_replicas(turn)
+            new = pulse()
+            world.ruled_by(new, now)
+            admitting.obey(turn, new)
+            if new.new:
+                admitting.admit(turn)
+            if new.services:
+                services.keep_replicas(turn)
+            world.pulse = new
             turn.pass_on()
             pass_s = self._decide(turn)
             asks = self._next_asks(turn, said)

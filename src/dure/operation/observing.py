@@ -8,14 +8,15 @@ from typing import Any
 
 from dure.accounting.energy import milliwatts
 from dure.accounting.live import Ended
-from dure.executors.base import Report, Seen
-from dure.lifecycle.attempts import Desired, End, Grace, Observed, Standing, end_of, over_limit
+from dure.executors.base import Report, Seen, Stop
+from dure.lifecycle.attempts import Ask, Desired, End, Grace, Observed, Standing, end_of, over_limit
 from dure.operation.turn import Turn
 from dure.operation.world import REQUEUE, Try
 from dure.units import MILLI
 from dure.vocabulary import FINAL_STATES, Failure, JobEvent, JobKind, JobState
 
 LASTING = (JobKind.LEASE, JobKind.INTERACTIVE, JobKind.SERVICE)
+_ASKED = {int(Stop.SAVE): int(Ask.SAVE), int(Stop.TERM): int(Ask.TERM), int(Stop.KILL): int(Ask.KILL)}
 _RETRIES = (JobEvent.NODE_FAIL, JobEvent.ENGINE_FAIL, JobEvent.PREEMPT)
 
 
@@ -89,7 +90,8 @@ def stop_late(turn: Turn, grace: Grace) -> None:
 
 def standing(one: Try) -> Standing:
     """An attempt as `lifecycle.attempts` decides on it."""
-    return Standing(one.desired, one.observed, one.run_utc_s, one.stop_utc_s, one.stop_how, one.limit_s)
+    told = _ASKED.get(one.stop_how, -1)
+    return Standing(one.desired, one.observed, one.run_utc_s, one.stop_utc_s, told, one.limit_s)
 
 
 def finish(turn: Turn, one: Try, report: Report) -> Ended:
@@ -141,13 +143,19 @@ def _ended(turn: Turn, one: Try, end: End, began: int | None, ended: int) -> End
 
 
 def keep_saved(turn: Turn, ended: Iterable[Ended]) -> None:
-    """The work behind save points of jobs that wait again, as the pass counts it."""
+    """The work behind save points of jobs that wait again. The pass counts it from the decision; what was spent on bringing
+    data, or beyond the limit, is no work."""
     for one in ended:
-        row = turn.world.row_of.get(one.job)
-        if one.ended_by in _RETRIES and row is not None and turn.job(one.job).state == JobState.WAITING:
-            saved = turn.world.saved_of(row)
-            if saved != turn.job(one.job).saved_s:
-                turn.set_job(one.job, saved_s=saved)
+        row, job = turn.world.row_of.get(one.job), turn.job(one.job)
+        if one.ended_by not in _RETRIES or row is None or job.state != JobState.WAITING:
+            continue
+        done = one.charged_s * one.speed_milli // MILLI
+        saved = job.saved_s + (done // one.save_every_s * one.save_every_s if one.save_every_s else 0)
+        saved = min(saved, turn.world.limit_of(row))
+        if saved != job.saved_s:
+            turn.set_job(one.job, saved_s=saved)
+        if saved != turn.world.saved_of(row):
+            turn.world.set_saved(row, saved)
 
 
 def by_node(one: Try, report: Report) -> bool:

@@ -11,17 +11,21 @@ from dure.kernels import codes
 from dure.ledger.accounts import PROJECT_KINDS, holder_of, kind_of
 from dure.ledger.model import Cause
 from dure.store import models
+from dure.units import FAR_S, WEEK_S
 from dure.vocabulary import JobState
 
 if TYPE_CHECKING:
     from dure.operation.world import World
+    from dure.store.jobs import Pulse
 
 _OWN = (Cause.USAGE,)  # entries of the control loop itself, which the pass has counted
 
 
-def obey_sites(world: World, now: int) -> bool:
-    """Drains, caps and outages. Whether anything is different."""
+def obey_sites(world: World, now: int, *, new: bool = True) -> bool:
+    """Drains, caps and outages. Whether anything is different. `new`: somebody ordered something since."""
     changed = _delivered(world, now)
+    if not new and now < world.next_outage_utc_s:
+        return changed
     for order in models.SiteOrder.objects.all():
         if order.drained != (order.site in world.drained):
             world.nodes_changed(world.nodes_of_site(order.site), codes.CLOSE if order.drained else codes.OPEN, now)
@@ -30,8 +34,11 @@ def obey_sites(world: World, now: int) -> bool:
         if order.cap_w != world.caps.get(order.site):
             world.set_cap(order.site, order.cap_w)
             changed = True
-    for outage in models.Outage.objects.exclude(seq__in=[n for n, s in world.outages.items() if s == "over"]):
+    world.next_outage_utc_s = FAR_S
+    for outage in models.Outage.objects.filter(to_utc_s__gt=now - WEEK_S):
         changed |= _outage(world, outage, now)
+        ahead = [at for at in (outage.from_utc_s, outage.to_utc_s) if at > now]
+        world.next_outage_utc_s = min(world.next_outage_utc_s, *ahead, FAR_S)
     return changed
 
 
@@ -60,8 +67,11 @@ def _outage(world: World, outage: models.Outage, now: int) -> bool:
     return True
 
 
-def obey_projects(world: World, now: int) -> tuple[set[str], set[str]]:
+def obey_projects(world: World, new: Pulse) -> tuple[set[str], set[str]]:
     """Terms, units and stops: (projects stopped since, projects resumed since)."""
+    last = world.pulse
+    if last is not None and (last.stopped, last.terms) == (new.stopped, new.terms) and new.journal == world.journal:
+        return set(), set()
     stopped = set(models.Project.objects.filter(stopped=True).values_list("id", flat=True))
     news, olds = stopped - world.stopped, world.stopped - stopped
     world.stopped = stopped

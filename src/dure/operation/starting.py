@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dure.accounting.settle import Attempt as Reservation
 from dure.executors.base import Launch, Part
@@ -34,18 +35,21 @@ def begin(turn: Turn) -> None:
         _make_way(turn, world.seq_of[row])
     planned = _free_now(world, plan)
     if not planned:
+        if not plan.preempts:
+            world.snapshot = commit(world.snapshot, plan)  # with what the pass noted of those that wait
         return
     seqs = [world.seq_of[s.job] for s in planned]
     turn.fetch(seqs)
     pools = {seq: world.fleet.pools[s.pool].id for seq, s in zip(seqs, planned, strict=True)}
-    verdicts = judged_start([turn.job(seq) for seq in seqs], pools, turn.now)
+    verdicts = judged_start([turn.job(seq) for seq in seqs], pools, turn.now, world.court_at(turn.now))
     _keep(turn, verdicts)
     wanted = [(seq, s) for seq, s in zip(seqs, planned, strict=True) if verdicts[seq].allowed]
     tries = {seq: _intent(turn, seq, s) for seq, s in wanted}
     unpaid = _reserve(turn, list(tries.values()))
     kept = [(seq, s) for seq, s in wanted if tries[seq].key not in unpaid]
     whole = len(kept) == len(plan.starts) and not plan.preempts
-    world.snapshot = commit(world.snapshot, plan if whole else Plan(plan.now_s, tuple(s for _, s in kept)))
+    some = tuple(s for _, s in kept)
+    world.snapshot = commit(world.snapshot, _part(plan, some, whole))
     first = [seq for seq, _ in kept if turn.job(seq).started_utc_s is None]
     store.add_attempts([_write(turn, tries[seq], s, verdicts[seq]) for seq, s in kept])
     models.Forecast.objects.filter(job_id__in=first, started_utc_s=None).update(started_utc_s=turn.now)
@@ -54,6 +58,13 @@ def begin(turn: Turn) -> None:
             _refuse(turn, seq, verdicts[seq])
     if broke := {turn.job(seq).project for seq, _ in wanted if tries[seq].key in unpaid}:
         world.learn(sorted(broke))
+
+
+def _part(plan: Plan, starts: tuple[Placement, ...], whole: bool) -> Plan:
+    """A plan as far as it is carried out; whoever is to make way still runs."""
+    if whole:
+        return plan
+    return Plan(plan.now_s, starts) if plan.preempts else replace(plan, starts=starts)
 
 
 def _keep(turn: Turn, verdicts: Mapping[int, Judged]) -> None:

@@ -414,11 +414,13 @@ def kept(ruling: Ruling, by: str, now: int) -> int:
     return int(models.Decision.objects.filter(about=ruling.about).order_by("-seq").values_list("seq", flat=True)[0])
 
 
-def judged_start(jobs: Sequence[models.Job], pool_of: Mapping[int, str], now: int) -> dict[int, Judged]:
-    """Judge act `run` of jobs about to start at pools, by the rules and facts of now. Nothing is kept: where `digest` is not
-    `Job.facts`, the caller keeps `ruling` (`kept`) and writes both down."""
+def judged_start(
+    jobs: Sequence[models.Job], pool_of: Mapping[int, str], now: int, court: Court | None = None
+) -> dict[int, Judged]:
+    """Judge act `run` of jobs about to start at pools, by the rules and facts of now, or those that a `court` has gathered.
+    Nothing is kept: where `digest` is not `Job.facts`, the caller keeps `ruling` (`kept`) and writes both down."""
     fleet = fleet_of_programme()
-    court, signed = Court(fleet, now), _signed(jobs, fleet)
+    court, signed = court or Court(fleet, now), _signed(jobs, fleet)
     found: dict[int, Judged] = {}
     for job in jobs:
         spec = _asked(job)
@@ -436,10 +438,10 @@ def judged_start(jobs: Sequence[models.Job], pool_of: Mapping[int, str], now: in
     return found
 
 
-def held_by(jobs: Sequence[models.Job], now: int) -> dict[int, str]:
+def held_by(jobs: Sequence[models.Job], now: int, court: Court | None = None) -> dict[int, str]:
     """Which of these jobs the rules hold back everywhere now, and why. What they deny is for the start to say."""
     fleet = fleet_of_programme()
-    court, signed = Court(fleet, now), _signed(jobs, fleet)
+    court, signed = court or Court(fleet, now), _signed(jobs, fleet)
     found: dict[int, str] = {}
     for job in jobs:
         spec = from_json(JobSpec, job.spec)

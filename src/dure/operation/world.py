@@ -5,12 +5,17 @@ The database holds the facts; this can be thrown away at any time and made again
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from heapq import heappush
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from dure.app.programme import fleet_of_programme
 from dure.fleet import Fleet
@@ -19,6 +24,7 @@ from dure.kernels.layout import G_WAKES
 from dure.lifecycle.attempts import Desired, Observed
 from dure.operation.asking import to_job
 from dure.operation.orders import obey_sites
+from dure.operation.run_facts import Court
 from dure.scheduler.live import (
     NodeChange,
     advance_nodes,
@@ -35,17 +41,26 @@ from dure.scheduler.snapshot import Event, Placement, Snapshot, advance
 from dure.scheduler.terms import ProjectTerms
 from dure.store import ledger, models
 from dure.store.documents import from_json
+from dure.store.jobs import Pulse
 from dure.units import DAY_S, HOUR_S
 from dure.vocabulary import JobEvent, JobState, Refusal
-from dure.workload import Workload
+from dure.workload import Job, Workload
 from dure.workload.spec import JobSpec
 
 SCAVENGES = "scavenge/"  # before the name of a project whose jobs run at the lowest priority, uncharged
 DEFAULT_POLICY = "priority"
 CANCEL, REQUEUE = 1, 2  # models.Job.wish
+RULED_S = 5  # the longest that a ruling is taken to hold, by the clock alone
 LOWEST = -1000
 HIGHEST = 1000
 """Priority classes of jobs; the lowest is for those that scavenge."""
+JobRow = tuple[int, int, str, bool, str]
+"""Of a job: submitted (UTC seconds), its number, its project, whether it scavenges, what the scheduler sees of its spec."""
+_SEEN = (
+    "project", "kind", "accelerators", "models", "share_milli", "cores_milli", "memory_mib", "limit_s", "save_every_s",
+    "priority", "earliest_utc_s",
+)  # fmt: skip
+_SEEN_IF_ANY = ("expires_utc_s", "variants")
 
 
 @dataclass(slots=True)
@@ -102,6 +117,10 @@ class World:
     drained: set[str] = field(default_factory=set)  # sites
     caps: dict[str, int | None] = field(default_factory=dict)
     undelivered: list[tuple[int, int]] = field(default_factory=list)  # (UTC seconds, node), soonest first
+    next_outage_utc_s: int = 0  # when one begins or ends
+    pulse: Pulse | None = None  # what was new in the cycle before
+    looked_utc_s: int = 0  # at what rules hold back
+    court: Court | None = None  # rulings that still hold
     outages: dict[int, str] = field(default_factory=dict)  # by number: ahead, open (the nodes are closed) or over
     down: dict[int, str] = field(default_factory=dict)  # nodes that failed, with the cause
     terms: dict[str, ProjectTerms] = field(default_factory=dict)
@@ -126,17 +145,21 @@ class World:
         pools = [i for i, p in enumerate(self.fleet.pools) if p.site == site]
         return [int(v) for v in np.flatnonzero(np.isin(self.fleet.node_pool(), pools))]
 
-    def add(self, jobs: Sequence[models.Job]) -> None:
+    def add(self, jobs: Iterable[models.Job]) -> None:
         """Append jobs to the snapshot, in order of their times, without submitting them."""
-        jobs = sorted(jobs, key=lambda job: (job.submitted_utc_s, job.seq))
-        rows = [row_job(job, self.zero_utc_s) for job in jobs]
-        if missing := {r.project for r in rows} - self.terms.keys():
+        self.add_rows([(j.submitted_utc_s, j.seq, j.project, j.scavenges, _seen(j.spec)) for j in jobs])
+
+    def add_rows(self, rows: Iterable[JobRow]) -> None:
+        """As `add`, from what the database has of the jobs."""
+        rows = sorted(rows, key=itemgetter(0, 1))
+        jobs = as_asked(rows, self.zero_utc_s)
+        if missing := set(jobs.projects) - self.terms.keys():
             self.learn(sorted(missing))
-        self.snapshot, first = self.snapshot.extended(Workload.from_jobs(rows), by_terms=False)
-        for i, (job, row) in enumerate(zip(jobs, rows, strict=True)):
-            self.row_of[job.seq] = first + i
-            self.seq_of.append(job.seq)
-            self.project_of.append(row.project)
+        self.snapshot, first = self.snapshot.extended(jobs, by_terms=False)
+        seqs = [seq for _, seq, *_ in rows]
+        self.row_of.update(zip(seqs, range(first, first + len(seqs)), strict=True))
+        self.seq_of += seqs
+        self.project_of += [jobs.projects[i] for i in jobs.project.tolist()]
 
     def learn(self, projects: Iterable[str]) -> None:
         """Take the terms of these projects, and the units they have left, as they are in the database now."""
@@ -168,12 +191,32 @@ class World:
         """Work of a job behind its save points, as the pass counts it."""
         return int(self.snapshot.state.saved[row])
 
+    def limit_of(self, row: int) -> int:
+        """Time limit of a job, as the pass has it."""
+        return int(self.snapshot.state.limit[row])
+
+    def set_saved(self, row: int, saved_s: int) -> None:
+        """Put right how much work of a waiting job is behind its save points."""
+        self.snapshot = set_saved(self.snapshot, row, saved_s)
+
     def next_wake_utc_s(self) -> int | None:
         """When time alone changes what may start: an earliest start, a promised place, a delivery; None: never."""
         state, times = self.snapshot.state, [at for at, _ in self.undelivered[:1]]
         if state.g[G_WAKES] > 0:
             times.append(int(state.wakes[0]["key"]) + self.zero_utc_s)
         return min(times, default=None)
+
+    def ruled_by(self, new: Pulse, now: int) -> None:
+        """Keep rulings as long as nothing that they follow from has changed; time alone changes them at its own pace."""
+        same = self.pulse is not None and self.pulse.governed == new.governed
+        if self.court is not None and (not same or now - self.court.now > RULED_S):
+            self.court = None
+
+    def court_at(self, now: int) -> Court:
+        """Rulings as of now, or of a moment that is near enough."""
+        if self.court is None:
+            self.court = Court(self.fleet, now)
+        return self.court
 
     def take(self, one: Try) -> None:
         """Keep an eye on a live attempt."""
@@ -193,12 +236,40 @@ class World:
         self.restless.discard(one.key)
 
 
-def row_job(job: models.Job, zero_utc_s: int) -> Any:
-    """The scheduler's view of a job. One that scavenges hangs below a project of its own."""
-    asked = to_job(from_json(JobSpec, job.spec), job.submitted_utc_s, zero_utc_s)
-    if job.scavenges:
-        return replace(asked, project=SCAVENGES + job.project, priority=LOWEST)
-    return asked
+def as_asked(rows: Sequence[JobRow], zero_utc_s: int) -> Workload:
+    """The scheduler's view of jobs, ordered by time. Those that scavenge hang below a project of their own.
+
+    Programmes ask for the same few things again and again, with other names and commands: each is read once.
+    """
+    kinds: dict[tuple[str, str, int], int] = {}
+    asked: list[Job] = []
+    which = np.empty(len(rows), np.int64)
+    for i, (submitted, _, project, scavenges, seen) in enumerate(rows):
+        own = submitted if '"expires_utc_s"' in seen else 0  # its limit depends on when it came
+        key = (seen, project if scavenges else "", own)
+        if (number := kinds.get(key)) is None:
+            number = kinds[key] = len(asked)
+            job = to_job(from_json(JobSpec, json.loads(seen)), submitted, zero_utc_s)
+            if scavenges:
+                job = replace(job, project=SCAVENGES + project, priority=LOWEST)
+            asked.append(replace(job, submit_s=0))  # all alike in this, they stay in their order
+        which[i] = number
+    submitted_s = np.array([submitted for submitted, *_ in rows], np.int64) - zero_utc_s
+    return replace(Workload.from_jobs(asked).take(which), submit_s=np.maximum(0, submitted_s))
+
+
+def _seen(spec: Mapping[str, Any]) -> str:
+    """What the scheduler sees of a spec's document, as a document of its own."""
+    seen = {name: spec[name] for name in _SEEN if name in spec}
+    seen |= {name: value for name in _SEEN_IF_ANY if (value := spec.get(name))}
+    if "variants" in seen:
+        seen["command"] = spec.get("command", [])
+    return json.dumps(seen)
+
+
+@lru_cache(maxsize=4096)
+def _seen_in(text: str) -> str:
+    return _seen(json.loads(text))
 
 
 def terms_of(projects: list[str]) -> list[tuple[ProjectTerms, int | None]]:
@@ -241,30 +312,38 @@ def load(now: int, policy: Policy | None = None) -> World:
     made = models.Programme.objects.values_list("created_utc_s", flat=True)[0]
     first = models.Job.objects.order_by("seq").values_list("submitted_utc_s", flat=True).first()
     zero = min(x for x in (made, first, now) if x is not None) // DAY_S * DAY_S
-    world = World(fleet, policy, Snapshot.live(fleet, policy, terms=(), classes=(LOWEST, HIGHEST)), zero)
+    snapshot = Snapshot.live(fleet, policy, terms=(), classes=(LOWEST, HIGHEST))
+    world = World(fleet, policy, snapshot.changing(), zero)
     world.journal = models.Transfer.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     world.stopped = set(models.Project.objects.filter(stopped=True).values_list("id", flat=True))
     world.scavenge = set(models.Terms.objects.filter(when_spent="scavenge").values_list("project", flat=True))
     states = (JobState.WAITING, JobState.RUNNING)
     rows = models.Job.objects.filter(state__in=states).exclude(refusal=Refusal.HELD, state=JobState.WAITING)
-    jobs = list(rows.order_by("submitted_utc_s", "seq"))
+    columns = ("submitted_utc_s", "seq", "project", "scavenges", "saved_s")
+    texts = rows.annotate(text=Cast("spec", TextField())).values_list(
+        *columns, "text"
+    )  # most are alike: not parsed yet
+    saved_s: dict[int, int] = {}
+    jobs: list[JobRow] = []
+    for submitted, seq, project, scavenges, saved, text in texts.iterator():
+        jobs.append((submitted, seq, project, scavenges, _seen_in(text)))
+        if saved:
+            saved_s[seq] = saved
     if jobs:
-        world.add(jobs)
-    _resume(world, jobs, now)
+        world.add_rows(jobs)
+    _resume(world, saved_s, now)
     _remember(world, now)
     obey_sites(world, now)
-    world.snapshot = world.snapshot.changing()
     return world
 
 
-def _resume(world: World, jobs: Sequence[models.Job], now: int) -> None:
-    """Tell the snapshot what became of its jobs: when they came, and where those that run were started."""
-    told: list[tuple[int, JobEvent, int, Placement | None]] = []
-    for job in jobs:
-        row = world.row_of[job.seq]
-        told.append((job.submitted_utc_s - world.zero_utc_s, JobEvent.SUBMIT, row, None))
-        if job.saved_s:
-            world.snapshot = set_saved(world.snapshot, row, job.saved_s)
+def _resume(world: World, saved_s: Mapping[int, int], now: int) -> None:
+    """Tell the snapshot what became of its jobs: when they came, what they have saved, and where those that run were started."""
+    for seq, saved in saved_s.items():
+        world.snapshot = set_saved(world.snapshot, world.row_of[seq], saved)
+    submitted = world.snapshot.state.submit[: len(world.seq_of)].tolist()
+    told: list[tuple[int, JobEvent, int, Placement | None]]
+    told = [(at, JobEvent.SUBMIT, row, None) for row, at in enumerate(submitted)]
     pools = {p.id: i for i, p in enumerate(world.fleet.pools)}
     live = models.Attempt.objects.filter(observed__lt=Observed.ENDED).select_related("job")
     for order, row in enumerate(sorted(live, key=lambda a: (a.start_utc_s, a.job_id))):

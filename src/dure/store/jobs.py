@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -28,10 +28,56 @@ class TermOver(DureError):
     """Another control loop leads: nothing of this one is committed any more."""
 
 
+class Pulse(NamedTuple):
+    """What is new, in one look-up: a cycle in which nothing happened costs two statements."""
+
+    wishes: int  # jobs whose owner asked for something
+    new: int  # 1: some job waits to be let in
+    journal: int  # entries of the ledger
+    stopped: str  # projects
+    terms: str  # of all projects
+    sites: str  # what operators ordered
+    outages: int  # the last one
+    services: int
+    governed: str  # what verdicts follow from: the last decision, happening, screening, set of rules
+
+
+def pulse() -> Pulse:
+    """What is new now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PULSE[connection.vendor])
+        return Pulse(*cursor.fetchone())
+
+
+def _pulse(agg: str) -> str:
+    def all_of(text: str, table: str, key: str, where: str = "") -> str:
+        return f"(SELECT coalesce({agg.format(text)}, '') FROM (SELECT * FROM {table} {where} ORDER BY {key}) AS t)"
+
+    terms = "project_id || ':' || shares || ':' || coalesce(limit_accelerators, -1) || ':' || when_spent"
+    sites = "site || ':' || CASE WHEN drained THEN 1 ELSE 0 END || ':' || coalesce(cap_w, -1)"
+    followed = ("decision", "happening", "screening", "ruleset")
+    last = (f"(SELECT coalesce(max(seq), 0) || ' ' FROM store_{table})" for table in followed)
+    return (
+        "SELECT (SELECT count(*) FROM store_job WHERE wish > 0),"
+        " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state IN (0, 1, 2) AND state = 0 LIMIT 1) AS n),"
+        " (SELECT coalesce(max(seq), 0) FROM store_transfer),"
+        f" {all_of('id', 'store_project', 'id', 'WHERE stopped')},"
+        f" {all_of(terms, 'store_terms', 'project_id')}, {all_of(sites, 'store_siteorder', 'site')},"
+        " (SELECT coalesce(max(seq), 0) FROM store_outage), (SELECT count(*) FROM store_service),"
+        f" {' || '.join(last)}"
+    )
+
+
+_PULSE: Final = {"sqlite": _pulse("group_concat({})"), "postgresql": _pulse("string_agg({}, ',')")}
+
+
 def fence(term: int, now: int, cycle_ms: int = 0) -> None:
     """Hold the lead to the end of the transaction at hand. Raises TermOver where another loop has taken it."""
-    if not models.Leader.objects.filter(id=1, term=term).update(beat_utc_s=now, cycle_ms=cycle_ms):
-        raise TermOver("another control loop leads")
+    with connection.cursor() as cursor:
+        sets = "UPDATE store_leader SET beat_utc_s = %s, cycle_ms = %s WHERE id = 1 AND term = %s"
+        cursor.execute(sets, [now, cycle_ms, term])
+        if cursor.rowcount != 1:
+            raise TermOver("another control loop leads")
 
 
 def take_term(holder: str, policy: str, now: int) -> int:
