@@ -111,8 +111,10 @@ def test_every_option_reaches_the_job(alpha: Dure) -> None:
 MISTAKES = [
     ((), "nothing to run"),
     (("--",), "nothing to run"),
-    (("ls",), "no such file"),
-    (("python", "train.py"), "`--`"),
+    (("ls",), "`dure submit -- ls`"),
+    (("gone.toml",), "gone.toml: no such file"),
+    (("python", "my train.py"), "`dure submit -- python 'my train.py'`"),
+    (("--kind", "lease"), "`dure lease request`"),
     (("ls", "-la"), "-l"),
     ((".",), "is a directory"),
     (("job.toml", "--", "ls"), "a file or a command"),
@@ -123,6 +125,7 @@ MISTAKES = [
     (("-n", "10000", "--", "ls"), "could ever hold it"),
     (("--kind", "trainnig", "--", "ls"), "trainnig"),
     (("--model", "H2000", "--", "ls"), "accelerator models"),
+    (("--model", "H2000", "--", "ls"), "the fleet has H"),
     (("--limit", "soon", "--", "ls"), "limit"),
     (("--limit", "-1h", "--", "ls"), "limit"),
     (("--memory", "64 parsecs", "--", "ls"), "memory"),
@@ -156,10 +159,11 @@ def test_a_job_from_stdin(alpha: Dure, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_has_no_project_or_several_is_asked_which(alpha: Dure) -> None:
     from dure.store.models import Member
 
-    assert alpha("submit", "--", "ls", who="office").code == 2
+    done = alpha("submit", "--", "ls", who="office")
+    assert (done.code, "DURE_USER" in done.err) == (2, True)
     Member.objects.create(project_id="beta", user="lead-alpha", role="member")
     done = alpha("submit", "--", "ls")
-    assert (done.code, "project" in done.err) == (2, True)
+    assert (done.code, "one of alpha, beta" in done.err) == (2, True)
     assert alpha("submit", "--project", "alpha", "--", "ls").code == 0
 
 
@@ -176,6 +180,33 @@ def test_what_is_said_before_it_is_queued(alpha: Dure) -> None:
     done = alpha("submit", "-n", "2", "--model", "H200", "--limit", "2h", "--", "ls")
     assert "53.6" in done.out
     assert "start `dure serve`" in done.err
+
+
+def test_what_comes_next_is_said_in_the_language_asked_for(alpha: Dure) -> None:
+    done = alpha("submit", "--language", "ko", "--name", "한국어", "--memory", "12", "--", "sh", "-c", "echo 안녕")
+    assert (done.code, "next: dure status 1" in done.err, "최대 비용" in done.out) == (0, True, True), done.err
+    assert spec_of(1)["memory_mib"] == 12 * 1024
+    assert "dure open 2" in alpha("submit", "--kind", "interactive", "--", "x").err
+    assert "next:" not in alpha("submit", "--json", "--", "ls").err
+    for verb, label in (("status", "시간 제한"), ("why", "해제 조건"), ("when", "작업")):
+        assert label in alpha(verb, "1", "--language", "ko").out
+        assert label not in alpha(verb, "1", "--language", "en").out
+    assert "dure why 1" in alpha("logs", "1").err
+    assert "dure why 1" in alpha("when", "1").err  # nothing is foretold
+    assert "--state ended" in alpha("queue", "--project", "beta").err
+
+
+def test_the_examples_run_on_the_default_engine(alpha: Dure) -> None:
+    for file in sorted((ROOT / "examples" / "jobs").glob("*.toml")):
+        done = alpha("submit", "--dry-run", "--json", file, at="2026-12-01")
+        assert done.code == 0 or "could ever hold it" in done.err, (file.name, done.err)
+        assert "does not allow" not in done.err + done.out
+        assert "cannot do this" not in done.err + done.out
+
+
+def test_a_wrong_policy_is_said_before_anything_is_served(alpha: Dure) -> None:
+    done = alpha("serve", "--policy", "nope")
+    assert (done.code, "known: " in done.err, "priority" in done.err) == (2, True, True)
 
 
 def test_sent_twice_with_one_key_it_is_one_job(alpha: Dure) -> None:

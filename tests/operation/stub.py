@@ -135,6 +135,9 @@ class StubEngine:
         every = dict.fromkeys(("gangs", "shares", "images", "saves", "stages", "ports", "records"), True)
         return Capabilities(kinds=frozenset(JobKind), **every)
 
+    def identity(self) -> str:
+        return f"stub-{self.name}"
+
     def inventory(self) -> list[NodeSeen]:
         self._reached()
         return [

@@ -117,9 +117,9 @@ def test_what_cannot_start_has_no_interval(desk: Desk) -> None:
 
     sites.drain(desk.world.actor("operator"), "first", NOW)
     drained = desk.submit(models=("H200",))
-    held = row(job(), refusal=14, why="a rule")
     over = row(job(), state=JobState.CANCELLED)
     desk.cycles()
+    held = row(job(), refusal=14, why="a rule")
     for seq in (drained, held, over):
         found = foretelling.when(desk.world.lead, seq, desk.clock.now())
         assert (found.low_utc_s, found.high_utc_s) == (None, None)

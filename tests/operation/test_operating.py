@@ -205,9 +205,7 @@ def service(replicas: int = 2) -> Any:
     from dure.store.documents import to_json
 
     spec = job(kind="service", name="chat", replicas=replicas)
-    made = models.Service.objects.create(
-        project="alpha", user="member", spec=to_json(spec), replicas=replicas, restarts=3, not_before_utc_s=NOW + 60
-    )
+    made = models.Service.objects.create(project="alpha", user="member", spec=to_json(spec), replicas=replicas)
     world: Any = None
     for replica in range(replicas):
         running(world, spec, "member", service_id=made.id, replica=replica)
@@ -221,12 +219,12 @@ def test_services_are_scaled_and_restarted(two: Everybody) -> None:
     made, lead = service(), two.world.lead
     models.Attempt.objects.filter(job__replica=1).update(unhealthy=2)
     (shown,) = views.service_views(views.services(lead))
-    assert (shown.wanted, shown.running, shown.healthy, shown.restarts, len(shown.jobs)) == (2, 2, 1, 3, 2)
+    assert (shown.wanted, shown.running, shown.healthy, shown.restarts, len(shown.jobs)) == (2, 2, 1, 0, 2)
     assert views.services(two.world.actor("lead-beta")) == []
     operating.scale(lead, made.id, 5, NOW)
     operating.scale(lead, made.id, 5, NOW)
     made.refresh_from_db()
-    assert (made.replicas, made.restarts, made.not_before_utc_s) == (5, 0, NOW)
+    assert (made.replicas, made.since_utc_s) == (5, NOW)
     operating.restart(lead, made.id, NOW)
     assert set(models.Job.objects.filter(service=made).values_list("wish", flat=True)) == {1}
     operating.scale(two.world.actor("operator"), made.id, 0, NOW)

@@ -390,6 +390,92 @@ def test_data_stay_where_they_may(app: Any, world: Small) -> None:
     assert faults(app.submit, world.lead, job(data=("home", "theirs")), NOW, engines=free)[0].field == "data[2]"
 
 
+# ---- what was known a moment ago -------------------------------------------------------------------------------------
+
+
+def recent(app: Any, at: list[float]) -> Any:
+    return app.Recent(2.0, lambda: at[0])
+
+
+def test_what_was_known_lets_a_job_in_and_what_is_kept_is_the_same(app: Any, world: Small) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from dure.store import models
+
+    remembered = recent(app, [0.0])
+    fresh = app.submit(world.lead, job(**H200), NOW)
+    rows = []
+    for _ in range(2):
+        lead = world.lead
+        with CaptureQueriesContext(connection) as asked:
+            rows.append(app.submit(lead, job(**H200), NOW, recent=remembered))
+    told = [q["sql"] for q in asked if "store_" in q["sql"] and "max(seq)" not in q["sql"]]
+    assert len(told) == 2  # the job and its audit entry
+    for row in rows:
+        kept = models.Job.objects.get(seq=row.seq)
+        for name in [f.attname for f in models.Job._meta.concrete_fields]:
+            assert getattr(row, name) == getattr(kept, name)  # as answered, so kept
+            assert name == "seq" or getattr(kept, name) == getattr(fresh, name)  # and as without a memory
+
+
+def test_nobody_is_kept_out_by_what_was(app: Any, world: Small) -> None:
+    from dure.app import governing
+    from dure.store import models
+
+    remembered, spec = recent(app, [0.0]), job(models=("RNGD",))
+    assert app.submit(world.lead, spec, NOW, recent=remembered).refusal == Refusal.HELD
+    (open_,) = models.Obligation.objects.filter(state="open")
+    for user in ("c1", "c2"):
+        governing.meet(world.actor(user), open_.seq, "met", "looked at the datasheet", NOW)
+    assert app.submit(world.lead, spec, NOW, recent=remembered).refusal == 0
+    models.Project.objects.filter(id="alpha").update(stopped=True)
+    faults(app.submit, world.lead, job(name="x"), NOW, recent=recent(app, [0.0]))
+    models.Project.objects.filter(id="alpha").update(stopped=False)
+    assert app.submit(world.lead, job(name="x"), NOW, recent=remembered)
+
+
+@pytest.mark.parametrize(("later", "now"), [(2.5, NOW), (0.0, NOW + 3), (0.0, NOW - 1)])
+def test_what_keeps_a_job_out_does_so_when_the_memory_is_over(app: Any, world: Small, later: float, now: int) -> None:
+    from dure.store import models
+
+    at = [0.0]
+    remembered = recent(app, at)
+    app.submit(world.lead, job(**H200), NOW, recent=remembered)
+    models.Project.objects.filter(id="alpha").update(stopped=True)
+    app.submit(world.lead, job(**H200), NOW, recent=remembered)  # the loop holds it back: its project is stopped
+    at[0] = later
+    (fault,) = faults(app.submit, world.lead, job(**H200), now, recent=remembered)
+    assert fault.message == "the project is stopped"
+
+
+def test_who_may_is_never_remembered(app: Any, world: Small) -> None:
+    from dure.app.access import Forbidden, NotFound
+    from dure.store import models
+
+    remembered = recent(app, [0.0])
+    app.submit(world.actor("member"), job(**H200), NOW, key="k", recent=remembered)
+    models.Member.objects.filter(user="member").delete()
+    for user in ("member", "lead-beta", "outsider"):
+        with pytest.raises((Forbidden, NotFound)):
+            app.submit(world.actor(user), job(**H200), NOW, recent=remembered)
+    assert faults(app.submit, world.lead, job(**H200), NOW, recent=remembered, sign_in=sign(second_factor=False))
+
+
+def test_a_decision_that_was_undone_is_not_remembered(app: Any, world: Small) -> None:
+    from django.db import transaction
+
+    from dure.store import models
+
+    remembered = recent(app, [0.0])
+    with transaction.atomic():
+        app.submit(world.lead, job(**H200), NOW, recent=remembered)
+        transaction.set_rollback(True)
+    row = app.submit(world.lead, job(**H200), NOW, recent=remembered)
+    assert models.Decision.objects.filter(seq=row.decision, about__startswith="alpha@h200").exists()
+    assert models.Secret.objects.filter(person="lead-alpha", value="lead-alpha").exists()
+
+
 # ---- again before the start ------------------------------------------------------------------------------------------
 
 

@@ -23,3 +23,12 @@ def short_streams(monkeypatch):
 
     for name, value in (("LONGEST_S", 0.1), ("POLL_S", 0.01), ("BEAT_S", 0.0)):
         monkeypatch.setattr(stream, name, value)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """Each test has a database of its own, all by one name."""
+    from dure.web.jobs import RECENT
+
+    yield
+    RECENT.clear()

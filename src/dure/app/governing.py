@@ -96,7 +96,7 @@ def keep(
         rules=verdict.rules, by=by, at_utc_s=now,
     )  # fmt: skip
     audit.append("decision", *audit.decision_body(row), now)
-    asked = {id: _asked(rule_named(rules, id, verdict.as_of_utc_s), facts) for id in verdict.obligations}
+    asked = {id: asked_digest(rule_named(rules, id, verdict.as_of_utc_s), facts) for id in verdict.obligations}
     rows = models.Obligation.objects.filter(about=about, rule__in=asked).exclude(until_utc_s__lte=now)
     known = set(rows.values_list("rule", "asked"))
     kinds = {r.id: r.kind for r in rules.rules}
@@ -112,7 +112,7 @@ def keep(
     return verdict
 
 
-def _asked(rule: Rule, facts: Facts) -> str:
+def asked_digest(rule: Rule, facts: Facts) -> str:
     """What makes an obligation the same as one before: for one that blocks, the facts that its rule reads; people who met
     it said nothing of others. A notice or a duty is asked for once."""
     read = names_read(rule.when) if rule.kind in BLOCKS else ()

@@ -111,7 +111,7 @@ def place(actor: Actor, id: str, site: str, now: int) -> Verdict:
     if found is None:
         raise InputError("no such site", field="site", value=site)
     dataset = from_json(Dataset, row.document)
-    values = {**_data([dataset]), **_site(dataset, site, found.country or UNKNOWN, found.n2sf, now)}
+    values = {**data_facts([dataset]), **site_facts(dataset, site, found.country or UNKNOWN, found.n2sf, now)}
     return governing.decide(Act.PLACE, f"{id}@{site}", values, actor.user, now, project=row.project)
 
 
@@ -295,7 +295,7 @@ def release(actor: Actor, id: str, now: int) -> tuple[Verdict, list[models.Oblig
         raise InputError("its compute is not recorded", field="id", value=id, accepted="`dure compute record` first")
     gate = evaluating.gate_of(id, model.save_point, bars(row), now)
     values = {
-        **found.facts(now), **_data(found.datasets), "high_impact": model.high_impact, "labelled": model.labelled,
+        **found.facts(now), **data_facts(found.datasets), "high_impact": model.high_impact, "labelled": model.labelled,
         "evaluation": gate, "joint_terms": joint_terms(model), "abroad": _markets(model) != {"KR"},
     }  # fmt: skip
     verdict = _decide(Act.RELEASE, row, values, actor, now)
@@ -378,7 +378,7 @@ def _organisation(project: str, now: int) -> dict[str, Value]:
     return {name: found[name] for name in ORGANISATION}
 
 
-def _data(data: Sequence[Dataset]) -> dict[str, Value]:
+def data_facts(data: Sequence[Dataset]) -> dict[str, Value]:
     """Facts about some data together: the highest class, the least approval."""
     core = [d for d in data if d.core_technology != "no"]
     label = join(d.label for d in data)
@@ -391,7 +391,7 @@ def _data(data: Sequence[Dataset]) -> dict[str, Value]:
     }
 
 
-def _site(data: Dataset, site: str, country: str, n2sf: str, now: int) -> dict[str, Value]:
+def site_facts(data: Dataset, site: str, country: str, n2sf: str, now: int) -> dict[str, Value]:
     """Facts about data at a site; of several bases of a transfer, the one that holds longest."""
     bases = [b for b in data.transfers if b.country == country]
     basis = max(bases, key=lambda b: (b.until_utc_s is None, b.until_utc_s or 0), default=None)

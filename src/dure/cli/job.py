@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from dure.cli.acting import Language, acting, language_of, milli, moment, read, table, when
+from dure.cli.jobwords import NOT_SOON, a_command, instead, labelled, next_step, of_own_project
 from dure.cli.options import Csv, Json
 from dure.cli.show import Form, emit, note, noted_if_slow
 from dure.errors import InputError
@@ -56,7 +58,8 @@ _START = (
     ("job", "job", "text"), ("low_utc_s", "starts", "text"), ("high_utc_s", "at the latest", "text"),
     ("held", "estimates that held", "count"), ("of", "of", "count"),
 )  # fmt: skip
-_FORMS = {"s": "duration", "count": "count", "milli-units": "milli-units", "W": "W"}
+_FORMS = {"s": "duration", "count": "count", "milli-units": "milli-units", "W": "W", "milli": "ratio"}
+_UNITS = re.compile(r"_utc_s$|_s$|_w$|_milli$")  # of a field's name: its label is without
 _PART = 1 << 16  # bytes of a log at a time
 
 
@@ -150,17 +153,21 @@ def _spec(files: Sequence[str], command: tuple[str, ...], given: dict[str, Any])
     from dure.workload.spec import JobSpec
 
     if len(files) > 1 or (files and command):
-        words = " ".join([*files, *command])
-        raise InputError("a file or a command", value=words, accepted="FILE; or `--` and a command, behind all options")
+        words = [*files, *command]
+        raise InputError("a file or a command", value=" ".join(words), accepted=f"FILE; or {a_command(words)}")
     if command:
         return JobSpec(**{"project": "", **given}, command=command)
+    if not files and given.get("kind") == "lease":
+        raise InputError("a lease has dates, and no command", accepted="`dure lease request`, or a job file")
     if not files:
         raise InputError(
             "nothing to run", accepted="a job file, `-` for stdin, or a command, as `dure submit -- hostname`"
         )
     if files == ["-"]:
         return replace(read_job(sys.stdin.buffer, name="-"), **given)
-    found: JobSpec = replace(read(Path(files[0]), read_job), **given)
+    if not (path := Path(files[0])).suffix and not path.exists():
+        raise InputError("no such file", value=files[0], accepted=f"a job file; or, a command: {a_command(files)}")
+    found: JobSpec = replace(read(path, read_job), **given)
     return found
 
 
@@ -169,7 +176,8 @@ def typed(text: str | None, field: str, parser: str) -> int | None:
     from dure.formats import toml
 
     try:
-        return None if text is None else int(getattr(toml, parser)(text))
+        bare = parser == "memory_mib" and text is not None and text.isdecimal()  # as in a file: GiB
+        return None if text is None else int(getattr(toml, parser)(int(text) if bare else text))
     except toml.Wrong as wrong:
         raise InputError("wrong value", field=field, value=text, accepted=str(wrong)) from None
 
@@ -188,12 +196,16 @@ def hand_in(
     actor: Actor, spec: JobSpec, now: int, key: str | None, dry_run: bool, language: str, form: Form
 ) -> int | None:
     """Submit it, or only try, and say what comes of it; its number, if it has one now."""
-    from dure.operation.submitting import submit, try_submit
+    from dure.operation.submitting import Refused, submit, try_submit
     from dure.vocabulary import Refusal
 
-    if not spec.project and len(actor.belongs) == 1:
-        spec = replace(spec, project=min(actor.belongs))
-    job = None if dry_run else submit(actor, spec, now, key=key)
+    spec = of_own_project(actor, spec)
+    try:
+        job = None if dry_run else submit(actor, spec, now, key=key)
+    except Refused as refused:
+        if hint := instead(refused.refusal):
+            note(hint)
+        raise
     found: dict[str, Value] = {name: None for name, _, _ in _SUBMITTED} | {
         "job": job and job.seq,
         "project": spec.project,
@@ -208,9 +220,13 @@ def hand_in(
             "left_milli_units": tried.left_milli, "pools": ", ".join(tried.pools),
         }  # fmt: skip
         found |= _starts(actor, job.seq, now, form) if job else {}
-    show([table("submitted", "", _SUBMITTED, [found])], form)
+        if hint := instead(tried.refusal):
+            note(hint)
+    show([table("submitted", "", _SUBMITTED, [found])], form, language)
     if job is None:
         raise typer.Exit(int(found["verdict"] == "refused"))
+    if form is Form.TEXT:
+        note(next_step(spec.kind, int(job.seq)))
     if not loop_runs():
         note(NOBODY)
     return int(job.seq)
@@ -262,14 +278,17 @@ def _ended(actor: Actor, seq: int) -> int:
 # ---- to look ---------------------------------------------------------------------------------------------------------
 
 
-def show(tables: Sequence[Table], form: Form) -> None:
+def show(tables: Sequence[Table], form: Form, language: str = "en") -> None:
     """As `emit`; but the first table, of one row, is for people a list of its fields, blanks left out."""
     if form is not Form.TEXT:
         return emit(tables, form)
+    from rich.cells import cell_len  # Korean letters are two columns wide
+
+    tables = labelled(tables, language)
     first = tables[0]
     lines = [(c.label, c.text(first.rows[0][c.key])) for c in first.columns if first.rows[0][c.key] not in (None, "")]
-    width = max(len(label) for label, _ in lines)
-    typer.echo("\n".join(f"{label:<{width}}  {text}" for label, text in lines))
+    width = max(cell_len(label) for label, _ in lines)
+    typer.echo("\n".join(f"{label}{' ' * (width - cell_len(label))}  {text}" for label, text in lines))
     emit([t for t in tables[1:] if t.rows], form)
 
 
@@ -279,9 +298,9 @@ def cell(value: Any, unit: str, form: Form) -> Value:
         value = ", ".join(map(str, value))
     if form is not Form.TEXT:
         return cast("Value", value)
-    return (
-        when(value or None) if unit == "UTC s" else "yes" if value is True else None if value in ("", False) else value
-    )
+    if unit in ("UTC s", "milli"):
+        return when(value or None) if unit == "UTC s" else None if value is None else value / 1000
+    return "yes" if value is True else None if value in ("", False) else value
 
 
 def viewed(name: str, title: str, views: Sequence[Any], cls: type, form: Form, shown: Sequence[str] = ()) -> Table:
@@ -289,7 +308,8 @@ def viewed(name: str, title: str, views: Sequence[Any], cls: type, form: Form, s
     units = {f.name: f.metadata["unit"] for f in fields(cls)}
     names = shown if shown and form is Form.TEXT else list(units)
     columns = [
-        (n, n.removesuffix("_utc_s").removesuffix("_s").replace("_", " "), _FORMS.get(units[n], "text")) for n in names
+        (n, "began" if n == "run_utc_s" else _UNITS.sub("", n).replace("_", " "), _FORMS.get(units[n], "text"))
+        for n in names
     ]
     return table(name, title, columns, [{n: cell(getattr(v, n), units[n], form) for n in names} for v in views])
 
@@ -319,6 +339,8 @@ def queue(
     ]
     jobs = sorted(found, key=lambda job: job.seq)[:limit]
     emit([viewed("jobs", "Jobs", list(map(job_view, jobs)), JobView, form, _QUEUE)], form)
+    if not jobs and form is Form.TEXT:
+        note("no such jobs; `--state ended` has those that ended, `--all` those of all projects that one may see")
     if len(jobs) == limit:
         note(f"there may be more: --after {jobs[-1].seq}")
     _say_who_runs(jobs)
@@ -338,12 +360,13 @@ def status(job: Number, language: Language = None, as_json: Json = False, as_csv
     from dure.operation import explaining, views
     from dure.vocabulary import JobState
 
-    seq, form = number(job), Form.of(as_json, as_csv)
+    seq, form, lang = number(job), Form.of(as_json, as_csv), language_of(language)
     found = views.job_of(actor, seq)
     view = views.job_view(found)
     if found.state in (JobState.NEW, JobState.WAITING):
         reason = explaining.why(actor, seq, now)
-        view = replace(view, refusal=reason.reason.name.lower(), why=reason.text.in_language(language_of(language)))
+        word = reason.reason.name.lower() if reason.reason else ""
+        view = replace(view, refusal=word, why=reason.text.in_language(lang))
     tries = list(map(views.attempt_view, views.attempts_of(actor, seq)))
     events = list(map(views.event_view, views.events_of(actor, seq)))
     tables = [
@@ -351,7 +374,7 @@ def status(job: Number, language: Language = None, as_json: Json = False, as_csv
         viewed("attempts", "Attempts", tries, views.AttemptView, form, _ATTEMPTS),
         viewed("events", "What happened", events, views.EventView, form, _EVENTS),
     ]
-    show(tables, form)
+    show(tables, form, lang)
     _say_who_runs([found])
 
 
@@ -360,23 +383,24 @@ def why(job: Number, language: Language = None, as_json: Json = False, as_csv: C
     actor, now = acting()
     from dure.operation.explaining import why as explained
 
-    seq, lang = number(job), language_of(language)
+    seq, lang, form = number(job), language_of(language), Form.of(as_json, as_csv)
     with noted_if_slow("looking at the queue ..."):
         found = explained(actor, seq, now)
     row: dict[str, Value] = {
-        "job": seq, "reason": found.reason.name.lower(), "why": found.text.in_language(lang),
-        "release": found.release.in_language(lang) or None,
+        "job": seq, "reason": found.reason.name.lower() if found.reason or form is not Form.TEXT else None,
+        "why": found.text.in_language(lang), "release": found.release.in_language(lang) or None,
     }  # fmt: skip
-    show([table("why", "", _WHY, [row])], Form.of(as_json, as_csv))
+    show([table("why", "", _WHY, [row])], form, lang)
 
 
-def foretell(job: Number, as_json: Json = False, as_csv: Csv = False) -> None:
+def foretell(job: Number, language: Language = None, as_json: Json = False, as_csv: Csv = False) -> None:
     """Say when a job may start: the queue is run forward several times, with run times as jobs had them so far.
 
     The interval is given with how often such intervals held until now.
     """
     actor, now = acting()
     from dure.operation.foretelling import when as foretold
+    from dure.operation.views import job_of
 
     seq, form = number(job), Form.of(as_json, as_csv)
     with noted_if_slow("running the queue forward ..."):
@@ -386,7 +410,13 @@ def foretell(job: Number, as_json: Json = False, as_csv: Csv = False) -> None:
         "job": seq, "low_utc_s": cell(found.low_utc_s, "UTC s", form), "high_utc_s": cell(found.high_utc_s, "UTC s", form),
         "held": held, "of": of,
     }  # fmt: skip
-    show([table("start", "", _START, [row])], form)
+    if form is Form.TEXT and found.low_utc_s is None:
+        note(f"{NOT_SOON}: `dure why {seq}` says what it waits for")
+    begun = job_of(actor, seq).started_utc_s is not None
+    if begun and form is Form.TEXT:
+        row["high_utc_s"] = None
+    labels = [(k, "started" if begun and k == "low_utc_s" else label, f) for k, label, f in _START]
+    show([table("start", "", labels, [row])], form, language_of(language))
 
 
 def logs(
@@ -403,7 +433,12 @@ def logs(
     from dure.vocabulary import FINAL_STATES
 
     seq, here = number(job), engines()
-    shown, offset = attempt, 0
+    tries = job_of(actor, seq).attempts
+    shown, offset = attempt if tries else None, 0
+    if tries < (attempt or 1):
+        if attempt and tries:
+            raise InputError("no such attempt", field="attempt", value=attempt, accepted=f"1 to {tries}")
+        note(f"it has not run: `dure why {seq}` says why" + ("; Ctrl-C leaves" if follow else ""))
     try:
         while True:
             found = job_of(actor, seq)
@@ -457,7 +492,7 @@ def open_(
         str, typer.Option("--gateway", metavar="URL", envvar="DURE_GATEWAY", help="Where the gateway is reached.")
     ] = "http://127.0.0.1:8001",
 ) -> None:
-    """Print the address of a notebook. It opens for its owner alone, and for a few minutes."""
+    """Print the address of a notebook, or of a service's replica: for its owner alone, until it ends, 12 hours at most."""
     actor, now = acting()
     from dure.operation.tickets import open_url
 

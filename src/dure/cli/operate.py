@@ -114,7 +114,7 @@ def scale(
     from dure.operation.operating import scale as scaled
 
     scaled(actor, number, replicas, now)
-    typer.echo(f"service {number}: {replicas} replica(s) wanted")
+    typer.echo(f"service {number}: {replicas} replica(s) wanted; `dure service list` shows how many run")
 
 
 @service.command()
@@ -130,7 +130,7 @@ def restart(number: ServiceNumber) -> None:
     from dure.operation.operating import restart as restarted
 
     restarted(actor, number, now)
-    typer.echo(f"service {number}: restarting")
+    typer.echo(f"service {number}: restarting; `dure service list` shows how many run")
 
 
 # ---- sites -----------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def drain(site: Site) -> None:
     from dure.operation.sites import drain as drained
 
     drained(actor, site, now)
-    typer.echo(f"{site}: drained; nothing more is started there")
+    typer.echo(f"{site}: drained; nothing more is started there until `dure site resume {site}`")
 
 
 @site.command()
@@ -217,7 +217,7 @@ def stop_project(
     from dure.operation.operating import stop_project as stopped
 
     stopped(actor, project, now, reason=reason)
-    typer.echo(f"{project}: stopped")
+    typer.echo(f"{project}: stopped; what runs is told to save and end. `dure project resume {project}` lets it go on")
 
 
 @project.command("resume")
@@ -292,7 +292,11 @@ def reconcile(site: Site, as_json: Json = False, as_csv: Csv = False) -> None:
     from dure.operation.metering import reconcile as compared
 
     found = compared(actor, site, engines(), now)
-    emit([found], Form.of(as_json, as_csv))
+    form = Form.of(as_json, as_csv)
+    if found.rows or form is not Form.TEXT:
+        emit([found], form)
+    else:
+        typer.echo(f"{site}: nothing differs")
     if found.rows:
         raise typer.Exit(1)
 

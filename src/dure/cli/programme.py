@@ -301,6 +301,9 @@ def serve(
     gateway_port: Annotated[
         int, typer.Option("--gateway-port", min=0, max=65535, metavar="PORT", help="Port of notebooks; 0: none.")
     ] = 8001,
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="POLICY", help="By which jobs start (`dure policies`); else `priority`.")
+    ] = "",
     no_loop: Annotated[bool, typer.Option("--no-loop", help="Start no jobs: another `dure serve` does.")] = False,
     loop_only: Annotated[
         bool, typer.Option("--loop-only", help="Only start jobs: no API, pages or notebooks.")
@@ -315,6 +318,10 @@ def serve(
 
     if no_loop and loop_only:
         raise InputError("leaves nothing to do", field="loop-only", accepted="--no-loop or --loop-only")
+    if policy:
+        from dure.scheduler.policies import policy as policy_named
+
+        policy_named(policy)  # a wrong name is said now, not by a loop that cannot start
     setup(web=True)
     connect()
     from django.db import connection
@@ -329,4 +336,8 @@ def serve(
             note("DURE_SECRET_KEY is not set: people sign in to the staff pages anew after each start")
         note(f"http://{host}:{port}/api/docs, http://{host}:{port}/admin/")
     notebooks = None if loop_only or not gateway_port else gateway_port
-    run(host, port, web=not loop_only, loop=not no_loop, gateway_port=notebooks)
+    if notebooks not in (None, 8001):
+        note(f"notebooks at http://{host}:{notebooks}: export DURE_GATEWAY, set to it, where `dure open` is used")
+    if not (no_loop or os.environ.get("DURE_SITES")):
+        note("DURE_SITES is not set: all pools are pretended, and their jobs are processes of this machine")
+    run(host, port, web=not loop_only, loop=not no_loop, gateway_port=notebooks, policy=policy)

@@ -133,6 +133,11 @@ class Executor(Protocol):
         """What it can do. Raises EngineGone where that must be asked and cannot."""
         ...
 
+    def identity(self) -> str:
+        """Which engine this is, the same after a restart: another one of the same kind knows nothing of its attempts.
+        Raises EngineGone."""
+        ...
+
     def inventory(self) -> Sequence[NodeSeen]:
         """The nodes it has, up or not."""
         ...

@@ -15,10 +15,12 @@ import errno
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +67,21 @@ class LocalEngine:
             frozenset(JobKind), gangs=True, shares=True, saves=True, stages=bool(self.site.stage), ports=True,
             records=True, meters=True,
         )  # fmt: skip
+
+    def identity(self) -> str:
+        """A number drawn when its folder was made: another folder is another engine, however it is reached."""
+        self._ready()
+        path = Path(self.site.root, "id")
+        try:
+            if not path.exists():
+                made = path.with_name(f".id-{os.getpid()}")
+                made.write_text(secrets.token_hex(8))
+                with suppress(FileExistsError):
+                    os.link(made, path)  # whoever comes first
+                made.unlink()
+            return f"local-{path.read_text()}"
+        except OSError as fault:
+            raise EngineGone(f"the folder of the local engine, {self.site.root}: {fault.strerror}") from fault
 
     def inventory(self) -> Sequence[NodeSeen]:
         """Its nodes: the real ones as the hardware says, the others up unless they were made to fail."""
@@ -211,7 +228,7 @@ class LocalEngine:
 
     def _living(self, key: str, folder: str) -> Report:
         staged_s = _time_of(f"{folder}/staged")
-        port = int(_read(f"{folder}/port") or 0)
+        port = _number(f"{folder}/port")
         if staged_s is None:
             return Report(key, Seen.STARTING, port=port)
         energy_j, busy = None, self._busy(folder, staged_s)
@@ -225,7 +242,7 @@ class LocalEngine:
         if time.monotonic() - self._cpu[0] > _SAMPLE_S:
             self._cpu = (time.monotonic(), processes.cpu_by_session())
         wall_s = time.time() - staged_s - (time.monotonic() - self._cpu[0])
-        spent_s = self._cpu[1].get(int(_read(f"{folder}/pid") or 0))
+        spent_s = self._cpu[1].get(_number(f"{folder}/pid"))
         return None if spent_s is None or wall_s < 1 else _share(spent_s, wall_s, _spec(folder))
 
     def _over(self, key: str, folder: str, said: bytes) -> Report:
@@ -272,7 +289,7 @@ class LocalEngine:
         """Signal one attempt; whether there was a runner. A runner looks for the mark once its `pid` is written."""
         living = not _END.search(_read(f"{folder}/exit")) and processes.held(f"{folder}/lock")
         if how == Stop.SAVE:
-            command = processes.command_of(int(_read(f"{folder}/pid") or 0)) if living else None
+            command = processes.command_of(_number(f"{folder}/pid")) if living else None
             if command is not None and _time_of(f"{folder}/staged") is not None:
                 processes.signal_one(command, signal.SIGUSR1)
             return living
@@ -282,7 +299,7 @@ class LocalEngine:
             living = processes.held(f"{folder}/lock")  # a start at the same time: it sees the mark, or is seen here
         if living:
             _write(f"{folder}/stop", (word or how.name).encode())
-            if group := int(_read(f"{folder}/pid") or 0):
+            if group := _number(f"{folder}/pid"):
                 processes.signal_group(group, _SIGNALS[how])
         return living
 
@@ -404,6 +421,12 @@ def _share(spent_s: float, wall_s: float, spec: dict[str, Any]) -> int | None:
 
 def _started(folder: str) -> bool:
     return bool(_read(f"{folder}/pid").strip() or _END.search(_read(f"{folder}/exit")))
+
+
+def _number(path: str) -> int:
+    """The number in a file; 0 for none, or for what somebody else has made of it."""
+    text = _read(path).strip()
+    return int(text) if text.isdigit() and len(text) < 12 else 0
 
 
 def _read(path: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dure.units import HOUR_S
 from dure.vocabulary import Failure, JobEvent
 
 
@@ -58,6 +59,7 @@ class Grace:
     save_s: int = 60  # from the save-point signal to TERM
     term_s: int = 15  # from TERM to KILL
     limit_s: int = 5  # beyond its time limit, before it is told to stop
+    stage_s: int = 6 * HOUR_S  # from the decision until its command begins: to bring its data
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class End:
     cause: str
 
 
+_FAULT = {
+    JobEvent.TIME_OUT: Failure.LIMIT,
+    JobEvent.NODE_FAIL: Failure.NODE,
+    JobEvent.FAIL: Failure.USER,
+}
 MOST_ENGINE_FAILURES = 3  # in a row; then the job is given up
 
 
@@ -120,8 +127,10 @@ def end_of(
     """
     if ending is None and failure == Failure.LIMIT and exit_code is None:
         ending, cause = JobEvent.TIME_OUT, cause or "its time limit"
+    if ending == JobEvent.ENGINE_FAIL:
+        ending, failure = None, Failure.ENGINE
     if ending is not None:
-        kind = {JobEvent.TIME_OUT: Failure.LIMIT, JobEvent.NODE_FAIL: Failure.NODE}.get(ending, Failure.NONE)
+        kind = _FAULT.get(ending, Failure.NONE)
         if ending == JobEvent.TIME_OUT and lasting:
             return End(JobEvent.COMPLETE, Failure.NONE, cause or "its time is over")
         return End(ending, kind, cause)

@@ -54,7 +54,7 @@ class Shifted:
     def __init__(self, engine: Executor, offset_s: int) -> None:
         self.engine, self.offset_s, self.name = engine, offset_s, engine.name
         self.capabilities, self.inventory = engine.capabilities, engine.inventory
-        self.submit, self.cancel, self.logs = engine.submit, engine.cancel, engine.logs
+        self.submit, self.cancel, self.logs, self.identity = engine.submit, engine.cancel, engine.logs, engine.identity
 
     def poll(self, keys: Sequence[str]) -> list[Report]:
         """As Executor."""

@@ -10,7 +10,7 @@ import fcntl
 import os
 from typing import Any, Final, Protocol
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from dure.store.jobs import take_term
 
@@ -73,6 +73,13 @@ def _advisory() -> Any:
     import psycopg
 
     known = connection.settings_dict
+    try:
+        return _locked(psycopg, known)
+    except psycopg.Error as fault:
+        raise OperationalError(*fault.args) from fault
+
+
+def _locked(psycopg: Any, known: dict[str, Any]) -> Any:
     own = psycopg.connect(
         dbname=known["NAME"], user=known["USER"] or None, password=known["PASSWORD"] or None,
         host=known["HOST"] or None, port=known["PORT"] or None, autocommit=True, connect_timeout=5,

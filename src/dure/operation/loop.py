@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
@@ -24,6 +25,7 @@ from dure.executors.base import EngineGone, Executor, NodeSeen, Report, Stop
 from dure.lifecycle.attempts import Ask, Grace, Observed, next_ask
 from dure.operation import admitting, observing, orders, services, starting
 from dure.operation.faults import point
+from dure.operation.health import Doctor
 from dure.operation.leading import DatabaseLead, Lead
 from dure.operation.logging import log
 from dure.operation.metering import close_all, feed_compute
@@ -35,7 +37,9 @@ from dure.store.jobs import TermOver, fence, pulse
 from dure.vocabulary import Failure, JobEvent
 
 BEAT_S = 0.2  # between two cycles
+SET_BACK_S = 30  # a clock is set back by no more in the ordinary course of things
 SILENT_S = 5  # the longest without a pass, whatever happens: priorities move with time
+RETRY_S = (1, 10, 60)  # after an engine refused a launch
 _BATCH = 256  # launches asked for at once
 _STOPS = {Ask.SAVE: Stop.SAVE, Ask.TERM: Stop.TERM, Ask.KILL: Stop.KILL}
 
@@ -56,6 +60,11 @@ class SystemClock:
         return int(time.time())
 
 
+def _gone(engine: str, fault: Exception) -> None:
+    usual = isinstance(fault, EngineGone | OSError)
+    log("engine gone", level="info" if usual else "error", engine=engine, cause=f"{type(fault).__name__}: {fault}")
+
+
 @dataclass(frozen=True, slots=True)
 class Cycle:
     """What one cycle did."""
@@ -63,7 +72,7 @@ class Cycle:
     leads: bool
     events: int = 0  # of jobs
     started: int = 0
-    gone: tuple[str, ...] = ()  # engines that did not answer
+    gone: tuple[str, ...] = ()  # pools whose engine did not answer
     pass_s: float = 0.0  # seconds that the decision took
 
 
@@ -72,8 +81,9 @@ class _Said:
     """What engines said at the start of a cycle."""
 
     reports: list[Report] = field(default_factory=list)
-    nodes: dict[str, Sequence[NodeSeen]] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    nodes: list[tuple[set[str], Sequence[NodeSeen]]] = field(default_factory=list)  # of these pools
+    strange: set[str] = field(default_factory=set)  # attempts of engines that are not here
+    gone: set[str] = field(default_factory=set)  # pools whose engine did not answer
 
 
 class Loop:
@@ -89,8 +99,10 @@ class Loop:
         self.grace = grace or Grace()
         self.lead = lead or DatabaseLead()
         self.world: World | None = None
+        self.doctor = Doctor()
         self._term: int | None = None
         self._asked_nodes_utc_s = -1
+        self._strange: set[str] = set()
         self._passed_utc_s = -1
         self._took_ms = 0
         self._now = 0
@@ -99,7 +111,7 @@ class Loop:
 
     def cycle(self) -> Cycle:
         """One control cycle. Raises DatabaseError where the database does not answer; nothing is lost by it."""
-        now = self._now = max(self._now, self.clock.now())  # a clock that was set back does not undo what happened
+        now = self._moment()
         began = time.perf_counter()
         try:
             term = self.lead.hold(self.holder, self.policy.name, now)
@@ -120,16 +132,25 @@ class Loop:
         self._took_ms = round(1000 * (time.perf_counter() - began))
         return done
 
+    def _moment(self) -> int:
+        """Now. A clock that was set back a little waits for itself; one that was wrong is believed again."""
+        now = self.clock.now()
+        if self._now - SET_BACK_S <= now < self._now:
+            return self._now
+        if now < self._now:
+            log("clock", cause=f"set back by {self._now - now} s")
+            self.world = None
+        self._now = now
+        return now
+
     def _cycle(self, world: World, term: int, now: int) -> Cycle:
         said = self._listen(world, now)
-        wanted = services.due(world, now)
-        answers = services.ask_health(wanted)
         with transaction.atomic():
             point("begin")
             fence(term, now, self._took_ms)
             turn = Turn(world, now)
             self._observe(turn, said)
-            services.take_note(turn, wanted, answers)
+            services.take_note(turn, self.doctor.answers())
             new = pulse()
             world.ruled_by(new, now)
             admitting.obey(turn, new)
@@ -145,6 +166,7 @@ class Loop:
             point("commit")
         point("committed")
         self._ask(world, asks)
+        self.doctor.ask(services.due(world, now))
         started = sum(event == JobEvent.START for _, event, *_ in turn.events)
         return Cycle(True, len(turn.events), started, tuple(sorted(said.gone)), pass_s)
 
@@ -152,19 +174,37 @@ class Loop:
         """What engines say of their attempts, each cycle, and of their nodes, each second and when one failed."""
         said = _Said()
         for name, engine, pools in self._engines():
-            keys = [t.key for t in world.tries.values() if t.pool in pools]
             try:
+                self._who(world, engine, pools, said)
+                keys = [t.key for t in world.tries.values() if t.pool in pools and t.key not in said.strange]
                 if keys:
                     point("poll")
                     said.reports += engine.poll(keys)
                 if now != self._asked_nodes_utc_s or any(r.failure == Failure.NODE for r in said.reports):
                     point("inventory")
-                    said.nodes[name] = engine.inventory()
-            except (EngineGone, OSError) as fault:
-                said.gone.add(name)
-                log("engine gone", engine=name, cause=str(fault))
-        self._asked_nodes_utc_s = now
+                    said.nodes.append((pools, engine.inventory()))
+            except DatabaseError:
+                raise
+            except Exception as fault:  # whatever an engine raises, the others go on
+                said.gone |= pools
+                _gone(name, fault)
+        self._asked_nodes_utc_s, self._strange = now, said.strange
         return said
+
+    def _who(self, world: World, engine: Executor, pools: set[str], said: _Said) -> None:
+        """Attempts that were meant for another engine than the one that answers now: it knows nothing of them."""
+        identity = engine.identity()
+        for pool in pools:
+            world.engines[pool] = identity
+        strange = {t.key for t in world.tries.values() if t.pool in pools and t.engine not in ("", identity)}
+        if strange and strange - self._strange:
+            log(
+                "another engine",
+                level="error",
+                engine=engine.name,
+                cause=f"{len(strange)} attempts run under another one",
+            )
+        said.strange |= strange
 
     def _engines(self) -> list[tuple[str, Executor, set[str]]]:
         """Each engine once, with its pools."""
@@ -180,8 +220,7 @@ class Loop:
         by_node = [p for p in pairs if observing.by_node(*p)]
         ended = [observing.finish(turn, one, report) for one, report in pairs if not observing.by_node(one, report)]
         turn.pass_on()
-        _, different = orders.nodes_seen(turn.world, said.nodes, turn.now)
-        turn.changed |= different
+        turn.changed |= orders.nodes_seen(turn.world, said.nodes, turn.now)
         ended += [observing.finish(turn, one, report) for one, report in by_node]
         turn.pass_on()
         observing.stop_late(turn, self.grace)
@@ -208,11 +247,17 @@ class Loop:
     def _next_asks(self, turn: Turn, said: _Said) -> list[tuple[Try, Ask]]:
         """What to ask of the engines; that an attempt was told to stop is written before it is."""
         asks: list[tuple[Try, Ask]] = []
-        silent = {pool for _, engine, pools in self._engines() if engine.name in said.gone for pool in pools}
         for key in sorted(turn.world.restless):
             one = turn.world.tries[key]
             ask = Ask.KILL if one.lost else next_ask(observing.standing(one), turn.now, self.grace)
-            if ask == Ask.NOTHING or one.pool in silent or (one.refused and ask == Ask.LAUNCH):
+            if (
+                ask == Ask.NOTHING
+                or one.pool in said.gone
+                or key in said.strange
+                or (ask == Ask.LAUNCH and turn.now < one.again_utc_s)
+            ):
+                continue
+            if ask == Ask.LAUNCH and one.refusals >= observing.MOST_REFUSALS:
                 continue
             if ask in _STOPS:
                 turn.set_try(one, stop_utc_s=turn.now, stop_how=int(_STOPS[ask]))
@@ -236,8 +281,13 @@ class Loop:
                             one.killed |= ask == Ask.KILL
                 for first in range(0, len(mine), _BATCH):
                     self._launch(world, engine, mine[first : first + _BATCH], rows)
-            except (EngineGone, OSError) as fault:
-                log("engine gone", engine=name, cause=str(fault))
+            except DatabaseError:
+                raise
+            except Exception as fault:
+                _gone(name, fault)
+                for one, ask in asks:  # told, as it is written, but not heard: once more
+                    if one.pool in pools and ask == Ask.SAVE:
+                        one.stop_how = -1
 
     def _launch(self, world: World, engine: Executor, some: Sequence[Try], rows: Mapping[int, Any]) -> None:
         point("launch")
@@ -245,7 +295,9 @@ class Loop:
         point("launched")
         for one, answer in zip(some, answers, strict=True):
             if answer:
-                one.refused = answer
+                one.refused, one.refusals = answer, one.refusals + 1
+                one.again_utc_s = self._now + RETRY_S[min(one.refusals, len(RETRY_S)) - 1]
+                self._asked_nodes_utc_s = -1  # perhaps a node is down
             elif one.observed == Observed.INTENDED:
                 one.observed = Observed.LAUNCHED
             world.note(one)
@@ -266,6 +318,9 @@ class Loop:
                 log("database gone", cause=type(fault).__name__)
                 self.lead.release()
                 close_old_connections()
+                pause = min(max(2 * pause, 0.5), 5.0)
+            except Exception:  # a defect of ours: whatever it hits, the loop must live to try again
+                log("cycle failed", level="error", cause=traceback.format_exc(limit=-3))
                 pause = min(max(2 * pause, 0.5), 5.0)
             stop.wait(pause)
         self.lead.release()

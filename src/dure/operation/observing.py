@@ -15,6 +15,7 @@ from dure.operation.world import REQUEUE, Try
 from dure.units import MILLI
 from dure.vocabulary import FINAL_STATES, Failure, JobEvent, JobKind, JobState
 
+MOST_REFUSALS = 3  # of one attempt by its engine; then it ends
 LASTING = (JobKind.LEASE, JobKind.INTERACTIVE, JobKind.SERVICE)
 _ASKED = {int(Stop.SAVE): int(Ask.SAVE), int(Stop.TERM): int(Ask.TERM), int(Stop.KILL): int(Ask.KILL)}
 _RETRIES = (JobEvent.NODE_FAIL, JobEvent.ENGINE_FAIL, JobEvent.PREEMPT)
@@ -43,8 +44,11 @@ def _absent(turn: Turn, one: Try, report: Report) -> Report | None:
 
     What is over is killed first all the same: another loop, whose term is over, may still be about to launch it.
     """
-    if one.desired == Desired.RUN and one.observed == Observed.INTENDED and not one.refused:
-        return None
+    if one.desired == Desired.RUN and one.observed == Observed.INTENDED and one.refusals < MOST_REFUSALS:
+        down = [turn.world.down[v] for v, _ in one.nodes if v in turn.world.down] if one.refused else []
+        if not down:
+            return None
+        one.on_node = down[0]
     if not one.killed:
         one.lost = True
         turn.world.note(one)
@@ -55,6 +59,8 @@ def _absent(turn: Turn, one: Try, report: Report) -> Report | None:
 
 
 def _lost(one: Try) -> Report:
+    if one.on_node:
+        return Report(one.key, Seen.ENDED, failure=Failure.NODE, cause=one.on_node)
     return Report(one.key, Seen.ENDED, failure=Failure.ENGINE, cause=one.refused or "the engine lost it")
 
 
@@ -80,12 +86,21 @@ def _within(moment: int, low: int, high: int) -> int:
 
 
 def stop_late(turn: Turn, grace: Grace) -> None:
-    """Attempts past their time limit are to end."""
-    deadlines = turn.world.deadlines
+    """Attempts past their time limit are to end, and those that bring their data for too long."""
+    deadlines, late = turn.world.deadlines, []
     while deadlines and deadlines[0][0] + grace.limit_s <= turn.now:
-        one = turn.world.tries.get(heappop(deadlines)[1])
-        if one is not None and one.desired == Desired.RUN and over_limit(standing(one), turn.now, grace):
+        _, key = heappop(deadlines)
+        one = turn.world.tries.get(key)
+        if one is None or one.desired != Desired.RUN:
+            continue
+        if one.run_utc_s is None and turn.now - one.start_utc_s >= grace.stage_s:
+            turn.set_try(one, desired=Desired.STOP, ending=int(JobEvent.ENGINE_FAIL), cause="its data took too long")
+        elif one.run_utc_s is None:
+            late.append((one.start_utc_s + grace.stage_s - grace.limit_s, key))
+        elif over_limit(standing(one), turn.now, grace):
             turn.set_try(one, desired=Desired.STOP, ending=int(JobEvent.TIME_OUT), cause="its time limit")
+    for item in late:
+        heappush(deadlines, item)
 
 
 def standing(one: Try) -> Standing:
@@ -123,6 +138,9 @@ def _meaning(one: Try, report: Report, engine_failures: int) -> End:
     told = JobEvent(one.ending) if one.ending else None
     if told is not None and report.failure == Failure.NODE:
         told = told if told == JobEvent.CANCEL else None
+    by_itself = report.exit_code == 0 and report.failure == Failure.NONE and report.run_utc_s
+    if by_itself and told != JobEvent.CANCEL and report.end_utc_s < (one.stop_utc_s or report.end_utc_s + 1):
+        told = None  # it was done before it heard
     cause = one.cause if told is not None else report.cause
     kind = JobKind(one.kind)
     return end_of(told, report.exit_code, report.failure, cause, engine_failures, kind in LASTING)
@@ -130,10 +148,10 @@ def _meaning(one: Try, report: Report, engine_failures: int) -> End:
 
 def _ended(turn: Turn, one: Try, end: End, began: int | None, ended: int) -> Ended:
     job, world = turn.job(one.job), turn.world
-    pool = next(p for p in world.fleet.pools if p.id == one.pool)
-    model = world.fleet.models.get(pool.model)
+    name = next((p.model for p in world.fleet.pools if p.id == one.pool), "")  # a pool may be gone from the fleet
+    model = world.fleet.models.get(name)
     return Ended(
-        key=one.key, job=one.job, number=one.number, project=job.project, user=job.user, pool=one.pool, model=pool.model,
+        key=one.key, job=one.job, number=one.number, project=job.project, user=job.user, pool=one.pool, model=name,
         kind=job.kind, start_utc_s=one.start_utc_s, run_utc_s=began, end_utc_s=ended, charge=one.charge, limit_s=one.limit_s,
         reserved=one.reserved, speed_milli=MILLI, save_every_s=int(job.spec.get("save_every_s") or 0), ended_by=end.event,
         failure=end.failure, held_milli=one.held_milli, energy_j=one.energy_j, busy_milli=one.busy_milli,

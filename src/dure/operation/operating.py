@@ -65,16 +65,16 @@ def scale(actor: Actor, service: int, replicas: int, now: int) -> None:
         raise InputError("not a number of replicas", field="replicas", value=replicas, accepted=f"0 to {MOST_REPLICAS}")
     if replicas != row.replicas:
         happened("service", str(service), "scale", actor.user, now, before=str(row.replicas), after=str(replicas))
-        row.replicas, row.restarts, row.not_before_utc_s = replicas, 0, now
-        row.save(update_fields=["replicas", "restarts", "not_before_utc_s"])
+        row.replicas, row.since_utc_s = replicas, now
+        row.save(update_fields=["replicas", "since_utc_s"])
 
 
 @transaction.atomic
 def restart(actor: Actor, service: int, now: int) -> None:
     """End all replicas, and start others at once. Raises NotFound, Forbidden."""
     row = _service(actor, service)
-    row.restarts, row.not_before_utc_s = 0, now
-    row.save(update_fields=["restarts", "not_before_utc_s"])
+    row.since_utc_s = now + 1  # what is ended by this does not count either
+    row.save(update_fields=["since_utc_s"])
     jobs = models.Job.objects.filter(service=row, state__in=LIVE)
     count = jobs.exclude(wish=CANCEL).update(wish=CANCEL, wished_by=actor.user)
     happened("service", str(service), "restart", actor.user, now, note=f"{count} replicas")

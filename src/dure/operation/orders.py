@@ -3,13 +3,14 @@ units. Each compares what stands in the database with what the world knows, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dure.executors.base import NodeSeen
 from dure.kernels import codes
 from dure.ledger.accounts import PROJECT_KINDS, holder_of, kind_of
 from dure.ledger.model import Cause
+from dure.operation.arrivals import SCAVENGES
 from dure.store import models
 from dure.units import FAR_S, WEEK_S
 from dure.vocabulary import JobState
@@ -67,19 +68,21 @@ def _outage(world: World, outage: models.Outage, now: int) -> bool:
     return True
 
 
-def obey_projects(world: World, new: Pulse) -> tuple[set[str], set[str]]:
-    """Terms, units and stops: (projects stopped since, projects resumed since)."""
-    last = world.pulse
-    if last is not None and (last.stopped, last.terms) == (new.stopped, new.terms) and new.journal == world.journal:
-        return set(), set()
-    stopped = set(models.Project.objects.filter(stopped=True).values_list("id", flat=True))
-    news, olds = stopped - world.stopped, world.stopped - stopped
-    world.stopped = stopped
-    world.scavenge = set(models.Terms.objects.filter(when_spent="scavenge").values_list("project", flat=True))
-    changed = news | olds | _new_terms(world) | _new_units(world)
-    if known := changed & world.terms.keys():
+def obey_projects(world: World, new: Pulse) -> tuple[set[str], set[str], set[str]]:
+    """Terms, units and stops: projects stopped since (in the first cycle all that are), resumed since, and those with other
+    terms or units."""
+    last, changed = world.pulse, _new_units(world) if new.journal != world.journal else set()
+    news: set[str] = set()
+    olds: set[str] = set()
+    if last is None or (last.stopped, last.terms) != (new.stopped, new.terms):
+        stopped = set(models.Project.objects.filter(stopped=True).values_list("id", flat=True))
+        news, olds = stopped - (world.stopped if last is not None else set()), world.stopped - stopped
+        world.stopped = stopped
+        world.scavenge = set(models.Terms.objects.filter(when_spent="scavenge").values_list("project", flat=True))
+        changed |= news | olds | _new_terms(world)
+    if known := {p for p in changed if p in world.terms or SCAVENGES + p in world.terms}:
         world.learn(sorted(known))
-    return news, olds
+    return news, olds, changed
 
 
 def _new_terms(world: World) -> set[str]:
@@ -102,17 +105,18 @@ def _new_units(world: World) -> set[str]:
     return touched
 
 
-def nodes_seen(world: World, seen: Mapping[str, Iterable[NodeSeen]], now: int) -> tuple[list[int], bool]:
-    """What engines say of their nodes, by pool: (nodes that failed since, whether anything is different)."""
-    number = world.number_of_node()
-    failed, repaired = {}, []
-    for nodes in seen.values():
+def nodes_seen(world: World, seen: Iterable[tuple[set[str], Iterable[NodeSeen]]], now: int) -> bool:
+    """What engines say of the nodes of their pools: whether anything is different."""
+    number, pool_of = world.number_of_node(), world.pool_of_node()
+    failed: dict[int, str] = {}
+    repaired: dict[int, None] = {}
+    for pools, nodes in seen:
         for node in nodes:
             v = number.get(node.name)
-            if v is None or node.up == (v not in world.down):
+            if v is None or pool_of[v] not in pools or node.up == (v not in world.down):
                 continue
             if node.up:
-                repaired.append(v)
+                repaired[v] = None
             else:
                 failed[v] = node.cause or "the engine says that it is down"
     for v in repaired:
@@ -124,7 +128,7 @@ def nodes_seen(world: World, seen: Mapping[str, Iterable[NodeSeen]], now: int) -
         )
     world.nodes_changed(repaired, codes.REPAIR, now)
     world.nodes_changed(failed, codes.FAIL, now)
-    return sorted(failed), bool(failed or repaired)
+    return bool(failed or repaired)
 
 
 def broke(world: World, limit: int = 1000) -> list[int]:

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from dure.app import governing, screening
-from dure.app.modelling import _data as data_facts
-from dure.app.modelling import _site as site_facts
-from dure.app.modelling import any_of
+from dure.app.modelling import any_of, data_facts, site_facts
 from dure.fleet import Fleet, Pool
 from dure.governance.assets import Dataset
 from dure.governance.facts import ORGANISATION, UNKNOWN, Act, Facts, Value
@@ -141,7 +139,7 @@ class Court:
             for row in models.Obligation.objects.filter(about=about, rule__in=asked)
             if not governing.blocks(row, self.now)
         }
-        digests = {id: governing._asked(governing.rule_named(self.rules, id, self.now), facts) for id in asked}
+        digests = {id: governing.asked_digest(governing.rule_named(self.rules, id, self.now), facts) for id in asked}
         return [id for id in asked if (id, digests[id]) not in settled]
 
     def facts(self, spec: JobSpec, pool: Pool, sign_in: SignIn) -> dict[str, Value]:

@@ -43,7 +43,9 @@ def begin(turn: Turn) -> None:
     pools = {seq: world.fleet.pools[s.pool].id for seq, s in zip(seqs, planned, strict=True)}
     verdicts = judged_start([turn.job(seq) for seq in seqs], pools, turn.now, world.court_at(turn.now))
     _keep(turn, verdicts)
-    wanted = [(seq, s) for seq, s in zip(seqs, planned, strict=True) if verdicts[seq].allowed]
+    over = {seq for seq in seqs if 0 < int(turn.job(seq).spec.get("expires_utc_s") or 0) <= turn.now}
+    may = {seq for seq in seqs if verdicts[seq].allowed} - over
+    wanted = [(seq, s) for seq, s in zip(seqs, planned, strict=True) if seq in may]
     tries = {seq: _intent(turn, seq, s) for seq, s in wanted}
     unpaid = _reserve(turn, list(tries.values()))
     kept = [(seq, s) for seq, s in wanted if tries[seq].key not in unpaid]
@@ -54,7 +56,10 @@ def begin(turn: Turn) -> None:
     store.add_attempts([_write(turn, tries[seq], s, verdicts[seq]) for seq, s in kept])
     models.Forecast.objects.filter(job_id__in=first, started_utc_s=None).update(started_utc_s=turn.now)
     for seq in seqs:
-        if not verdicts[seq].allowed:
+        if seq in over:
+            turn.withdraw(seq)
+            turn.happen(seq, JobEvent.EXPIRE, cause="its time is over")
+        elif seq not in may:
             _refuse(turn, seq, verdicts[seq])
     if broke := {turn.job(seq).project for seq, _ in wanted if tries[seq].key in unpaid}:
         world.learn(sorted(broke))
@@ -122,6 +127,7 @@ def _intent(turn: Turn, seq: int, start: Placement) -> Try:
     return Try(
         key=f"{RUN}-{seq}.{number}", job=seq, number=number, pool=world.fleet.pools[start.pool].id,
         nodes=tuple(zip(start.nodes, start.devices, strict=True)), start_utc_s=turn.now, order=world.starts, limit_s=wall,
+        engine=world.engines.get(world.fleet.pools[start.pool].id, ""),
         charge=0 if job.scavenges else int(entry["charge"]), kind=job.kind,
         held_milli=sum(int(count_devices(mask)) for mask in start.devices) * share,
     )  # fmt: skip
@@ -150,7 +156,8 @@ def _write(turn: Turn, one: Try, start: Placement, verdict: Judged) -> dict[str,
     turn.set_job(one.job, **changes)
     turn.world.take(one)
     return {
-        "key": one.key, "job_id": one.job, "number": one.number, "pool": one.pool, "nodes": [list(n) for n in one.nodes],
+        "key": one.key, "job_id": one.job, "number": one.number, "pool": one.pool, "engine": one.engine,
+        "nodes": [list(n) for n in one.nodes],
         "desired": 0, "observed": 0, "ending": 0, "cause": "", "start_utc_s": turn.now, "stop_how": -1, "failure": 0,
         "charge": one.charge, "limit_s": one.limit_s, "reserved": one.reserved, "held_milli": one.held_milli, "port": 0,
         "asked_utc_s": 0, "unhealthy": 0, "health_utc_s": 0,

@@ -257,7 +257,7 @@ class ServiceView:
     wanted: int = column("count", "replicas to be kept; 0: stopped")
     running: int = column("count", "replicas whose command runs")
     healthy: int = column("count", "of these, those that did not fail their last health check")
-    restarts: int = column("count", "replicas made anew in a row without a healthy one")
+    restarts: int = column("count", "replicas that have ended, all in all")
     jobs: tuple[int, ...] = column("", "numbers of the jobs that are its replicas now")
 
 
@@ -290,9 +290,11 @@ def service_views(rows: list[models.Service]) -> list[ServiceView]:
     jobs: dict[int, list[int]] = {}
     for service, seq in live.values_list("service", "seq"):
         jobs.setdefault(service, []).append(seq)
+    ended = models.Job.objects.filter(service__in=[s.id for s in rows], state__in=FINAL_STATES).order_by()
+    ends = dict(ended.values_list("service").annotate(Count("seq")))
     return [
         ServiceView(
-            s.id, s.project, s.user, s.spec.get("name", ""), s.replicas, s.running, s.healthy, s.restarts,
+            s.id, s.project, s.user, s.spec.get("name", ""), s.replicas, s.running, s.healthy, ends.get(s.id, 0),
             tuple(jobs.get(s.id, ())),
         )
         for s in rows

@@ -5,30 +5,29 @@ The database holds the facts; this can be thrown away at any time and made again
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from heapq import heappush
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from dure.app.programme import fleet_of_programme
+from dure.errors import DureError
+from dure.executors.base import Stop
 from dure.fleet import Fleet
 from dure.kernels import codes
 from dure.kernels.layout import G_WAKES
 from dure.lifecycle.attempts import Desired, Observed
-from dure.operation.asking import to_job
+from dure.operation.arrivals import LOWEST, SCAVENGES, Arrivals, seen_in, seen_of
 from dure.operation.orders import obey_sites
 from dure.operation.run_facts import Court
 from dure.scheduler.live import (
     NodeChange,
     advance_nodes,
     close_ahead,
+    refused_forever,
     remember_usage,
     resumed,
     set_cap,
@@ -40,27 +39,15 @@ from dure.scheduler.policies import policy as policy_named
 from dure.scheduler.snapshot import Event, Placement, Snapshot, advance
 from dure.scheduler.terms import ProjectTerms
 from dure.store import ledger, models
-from dure.store.documents import from_json
 from dure.store.jobs import Pulse
 from dure.units import DAY_S, HOUR_S
-from dure.vocabulary import JobEvent, JobState, Refusal
-from dure.workload import Job, Workload
-from dure.workload.spec import JobSpec
+from dure.vocabulary import JobState, Refusal
 
-SCAVENGES = "scavenge/"  # before the name of a project whose jobs run at the lowest priority, uncharged
 DEFAULT_POLICY = "priority"
 CANCEL, REQUEUE = 1, 2  # models.Job.wish
 RULED_S = 5  # the longest that a ruling is taken to hold, by the clock alone
-LOWEST = -1000
 HIGHEST = 1000
 """Priority classes of jobs; the lowest is for those that scavenge."""
-JobRow = tuple[int, int, str, bool, str]
-"""Of a job: submitted (UTC seconds), its number, its project, whether it scavenges, what the scheduler sees of its spec."""
-_SEEN = (
-    "project", "kind", "accelerators", "models", "share_milli", "cores_milli", "memory_mib", "limit_s", "save_every_s",
-    "priority", "earliest_utc_s",
-)  # fmt: skip
-_SEEN_IF_ANY = ("expires_utc_s", "variants")
 
 
 @dataclass(slots=True)
@@ -91,7 +78,11 @@ class Try:
     busy_milli: int | None = None
     unhealthy: int = 0
     health_utc_s: int = 0
+    engine: str = ""  # the identity of the engine that it was meant for
     refused: str = ""  # the engine would not take it: why; not kept, the engine is asked again after a crash
+    refusals: int = 0
+    on_node: str = ""  # why the node under it is down, where that is why it was refused
+    again_utc_s: int = 0  # when it is asked again
     lost: bool = (
         False  # the engine knows nothing of it, and should: it is killed first, so that no late launch revives it
     )
@@ -121,7 +112,9 @@ class World:
     pulse: Pulse | None = None  # what was new in the cycle before
     looked_utc_s: int = 0  # at what rules hold back
     court: Court | None = None  # rulings that still hold
+    unread: dict[int, str] = field(default_factory=dict)  # jobs that cannot be in the snapshot any more, and why
     outages: dict[int, str] = field(default_factory=dict)  # by number: ahead, open (the nodes are closed) or over
+    engines: dict[str, str] = field(default_factory=dict)  # identity of the engine of each pool
     down: dict[int, str] = field(default_factory=dict)  # nodes that failed, with the cause
     terms: dict[str, ProjectTerms] = field(default_factory=dict)
     scavenge: set[str] = field(default_factory=set)  # projects whose jobs scavenge once their units are spent
@@ -140,6 +133,12 @@ class World:
             self._numbers = {name: v for v, name in enumerate(self.node_names())}
         return self._numbers
 
+    def pool_of_node(self) -> list[str]:
+        """Pools of the nodes, by number."""
+        if not hasattr(self, "_pools"):
+            self._pools = [self.fleet.pools[i].id for i in self.fleet.node_pool().tolist()]
+        return self._pools
+
     def nodes_of_site(self, site: str) -> list[int]:
         """Nodes of a site, by number."""
         pools = [i for i, p in enumerate(self.fleet.pools) if p.site == site]
@@ -147,23 +146,25 @@ class World:
 
     def add(self, jobs: Iterable[models.Job]) -> None:
         """Append jobs to the snapshot, in order of their times, without submitting them."""
-        self.add_rows([(j.submitted_utc_s, j.seq, j.project, j.scavenges, _seen(j.spec)) for j in jobs])
+        coming = Arrivals(self.zero_utc_s)
+        for job in sorted(jobs, key=lambda job: (job.submitted_utc_s, job.seq)):
+            coming.take(job.submitted_utc_s, job.seq, job.project, job.scavenges, seen_of(job.spec))
+        self.let_in(coming)
 
-    def add_rows(self, rows: Iterable[JobRow]) -> None:
-        """As `add`, from what the database has of the jobs."""
-        rows = sorted(rows, key=itemgetter(0, 1))
-        jobs = as_asked(rows, self.zero_utc_s)
+    def let_in(self, coming: Arrivals) -> None:
+        """As `add`."""
+        jobs = coming.workload()
         if missing := set(jobs.projects) - self.terms.keys():
-            self.learn(sorted(missing))
+            self.learn(missing)
         self.snapshot, first = self.snapshot.extended(jobs, by_terms=False)
-        seqs = [seq for _, seq, *_ in rows]
-        self.row_of.update(zip(seqs, range(first, first + len(seqs)), strict=True))
-        self.seq_of += seqs
+        self.row_of.update(zip(coming.seqs, range(first, first + len(jobs)), strict=True))
+        self.seq_of += coming.seqs
         self.project_of += [jobs.projects[i] for i in jobs.project.tolist()]
 
     def learn(self, projects: Iterable[str]) -> None:
         """Take the terms of these projects, and the units they have left, as they are in the database now."""
-        for terms, budget in terms_of(list(projects)):
+        beside = {SCAVENGES + p for p in projects} & self.terms.keys()
+        for terms, budget in terms_of(sorted({*projects, *beside})):
             self.terms[terms.name] = terms
             self.snapshot = set_terms(self.snapshot, terms, budget_milli_unit_s=budget)
 
@@ -199,6 +200,13 @@ class World:
         """Put right how much work of a waiting job is behind its save points."""
         self.snapshot = set_saved(self.snapshot, row, saved_s)
 
+    def pools_for(self, row: int) -> set[int]:
+        """Numbers of the pools on which a job may run."""
+        state = self.snapshot.state
+        shape = state.shapes[state.classes[state.job_class[row]]["shape"]]
+        first = int(shape["entry"])
+        return set(state.entries["pool"][first : first + int(shape["entries"])].tolist())
+
     def next_wake_utc_s(self) -> int | None:
         """When time alone changes what may start: an earliest start, a promised place, a delivery; None: never."""
         state, times = self.snapshot.state, [at for at, _ in self.undelivered[:1]]
@@ -222,8 +230,8 @@ class World:
         """Keep an eye on a live attempt."""
         self.tries[one.key] = self.of_job[one.job] = one
         self.note(one)
-        if one.run_utc_s is not None:
-            heappush(self.deadlines, (one.run_utc_s + one.limit_s, one.key))
+        due = one.start_utc_s if one.run_utc_s is None else one.run_utc_s + one.limit_s
+        heappush(self.deadlines, (due, one.key))
 
     def note(self, one: Try) -> None:
         """Whether something is to be asked of the engine about an attempt, after it changed."""
@@ -236,56 +244,19 @@ class World:
         self.restless.discard(one.key)
 
 
-def as_asked(rows: Sequence[JobRow], zero_utc_s: int) -> Workload:
-    """The scheduler's view of jobs, ordered by time. Those that scavenge hang below a project of their own.
-
-    Programmes ask for the same few things again and again, with other names and commands: each is read once.
-    """
-    kinds: dict[tuple[str, str, int], int] = {}
-    asked: list[Job] = []
-    which = np.empty(len(rows), np.int64)
-    for i, (submitted, _, project, scavenges, seen) in enumerate(rows):
-        own = submitted if '"expires_utc_s"' in seen else 0  # its limit depends on when it came
-        key = (seen, project if scavenges else "", own)
-        if (number := kinds.get(key)) is None:
-            number = kinds[key] = len(asked)
-            job = to_job(from_json(JobSpec, json.loads(seen)), submitted, zero_utc_s)
-            if scavenges:
-                job = replace(job, project=SCAVENGES + project, priority=LOWEST)
-            asked.append(replace(job, submit_s=0))  # all alike in this, they stay in their order
-        which[i] = number
-    submitted_s = np.array([submitted for submitted, *_ in rows], np.int64) - zero_utc_s
-    return replace(Workload.from_jobs(asked).take(which), submit_s=np.maximum(0, submitted_s))
-
-
-def _seen(spec: Mapping[str, Any]) -> str:
-    """What the scheduler sees of a spec's document, as a document of its own."""
-    seen = {name: spec[name] for name in _SEEN if name in spec}
-    seen |= {name: value for name in _SEEN_IF_ANY if (value := spec.get(name))}
-    if "variants" in seen:
-        seen["command"] = spec.get("command", [])
-    return json.dumps(seen)
-
-
-@lru_cache(maxsize=4096)
-def _seen_in(text: str) -> str:
-    return _seen(json.loads(text))
-
-
 def terms_of(projects: list[str]) -> list[tuple[ProjectTerms, int | None]]:
     """Terms of projects with the milli-unit-seconds they have left; what scavenges has no budget."""
-    plain = [p for p in projects if not p.startswith(SCAVENGES)]
+    plain = sorted({p.removeprefix(SCAVENGES) for p in projects})
     left = {p: s.remaining * HOUR_S for p, s in ledger.standings(plain).items()}
     kept = {t.project_id: t for t in models.Terms.objects.filter(project__in=plain)}
     stopped = set(models.Project.objects.filter(id__in=plain, stopped=True).values_list("id", flat=True))
     found: list[tuple[ProjectTerms, int | None]] = []
     for name in projects:
-        if name.startswith(SCAVENGES):
-            found.append((ProjectTerms(name, shares=1), None))
-            continue
-        own = kept.get(name)
-        limit = 0 if name in stopped else own.limit_accelerators if own else None
-        found.append((ProjectTerms(name, shares=own.shares if own else 1, limit_accelerators=limit), left.get(name, 0)))
+        project = name.removeprefix(SCAVENGES)
+        own = kept.get(project)
+        limit = 0 if project in stopped else own.limit_accelerators if own else None
+        shares, budget = (1, None) if name != project else (own.shares if own else 1, left.get(name, 0))
+        found.append((ProjectTerms(name, shares=shares, limit_accelerators=limit), budget))
     return found
 
 
@@ -320,18 +291,25 @@ def load(now: int, policy: Policy | None = None) -> World:
     states = (JobState.WAITING, JobState.RUNNING)
     rows = models.Job.objects.filter(state__in=states).exclude(refusal=Refusal.HELD, state=JobState.WAITING)
     columns = ("submitted_utc_s", "seq", "project", "scavenges", "saved_s")
-    texts = rows.annotate(text=Cast("spec", TextField())).values_list(
-        *columns, "text"
-    )  # most are alike: not parsed yet
-    saved_s: dict[int, int] = {}
-    jobs: list[JobRow] = []
-    for submitted, seq, project, scavenges, saved, text in texts.iterator():
-        jobs.append((submitted, seq, project, scavenges, _seen_in(text)))
+    coming, saved_s = Arrivals(zero), dict[int, int]()
+    texts = rows.order_by("submitted_utc_s", "seq").annotate(text=Cast("spec", TextField()))  # most are alike
+    for submitted, seq, project, scavenges, saved, text in texts.values_list(*columns, "text").iterator():
+        try:
+            coming.take(submitted, seq, project, scavenges, seen_in(text))
+        except (
+            DureError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as fault:  # of another version: it must not stop all others
+            world.unread[seq] = str(fault)
+            continue
         if saved:
             saved_s[seq] = saved
-    if jobs:
-        world.add_rows(jobs)
+    if coming.seqs:
+        world.let_in(coming)
     _resume(world, saved_s, now)
+    world.learn(world.terms)  # what runs has taken off its reservations a second time
     _remember(world, now)
     obey_sites(world, now)
     return world
@@ -339,29 +317,37 @@ def load(now: int, policy: Policy | None = None) -> World:
 
 def _resume(world: World, saved_s: Mapping[int, int], now: int) -> None:
     """Tell the snapshot what became of its jobs: when they came, what they have saved, and where those that run were started."""
+    for seq, reason in refused_forever(world.snapshot, range(len(world.seq_of))).items():  # of another fleet
+        world.unread[world.seq_of[seq]] = f"it fits nowhere any more ({reason.name.lower()})"
+    for seq in world.unread:
+        world.row_of.pop(seq, None)
     for seq, saved in saved_s.items():
-        world.snapshot = set_saved(world.snapshot, world.row_of[seq], saved)
-    submitted = world.snapshot.state.submit[: len(world.seq_of)].tolist()
-    told: list[tuple[int, JobEvent, int, Placement | None]]
-    told = [(at, JobEvent.SUBMIT, row, None) for row, at in enumerate(submitted)]
+        if seq in world.row_of:
+            row = world.row_of[seq]
+            world.snapshot = set_saved(world.snapshot, row, min(saved, world.limit_of(row)))
+    starts: list[tuple[int, Placement]] = []
     pools = {p.id: i for i, p in enumerate(world.fleet.pools)}
     live = models.Attempt.objects.filter(observed__lt=Observed.ENDED).select_related("job")
     for order, row in enumerate(sorted(live, key=lambda a: (a.start_utc_s, a.job_id))):
         one = _try(row, order)
         world.take(one)
+        if one.job not in world.row_of or pools.get(one.pool) not in world.pools_for(world.row_of[one.job]):
+            world.row_of.pop(one.job, None)  # it is watched to its end, outside of the snapshot
+            continue
         nodes, devices = zip(*one.nodes, strict=True) if one.nodes else ((), ())
         place = Placement(world.row_of[one.job], pools[one.pool], tuple(nodes), tuple(devices))
-        told.append((one.start_utc_s - world.zero_utc_s, JobEvent.START, place.job, place))
+        starts.append((one.start_utc_s - world.zero_utc_s, place))
     world.starts = len(world.tries)
-    told.sort(key=lambda t: t[0])
-    world.snapshot = resumed(world.snapshot, now - world.zero_utc_s, told)
+    rows = np.array(sorted(world.row_of.values()), np.int64)
+    world.snapshot = resumed(world.snapshot, now - world.zero_utc_s, rows, starts)
 
 
 def _try(a: models.Attempt, order: int) -> Try:
     return Try(
         a.key, a.job_id, a.number, a.pool, tuple((n, m) for n, m in a.nodes), a.start_utc_s, order, a.limit_s, a.charge,
         a.reserved, a.held_milli, a.job.kind, Desired(a.desired), Observed(a.observed), a.ending, a.cause, a.run_utc_s, a.stop_utc_s,
-        a.stop_how, a.port, a.energy_j, a.busy_milli, a.unhealthy, a.health_utc_s,
+        -1 if a.stop_how == Stop.SAVE else a.stop_how, a.port, a.energy_j, a.busy_milli, a.unhealthy, a.health_utc_s,
+        engine=a.engine,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from dure.kernels.reference import refer
 from dure.kernels.replay import replay
 from dure.scheduler import growth
 from dure.scheduler.pack import headroom, set_terms_of
-from dure.scheduler.snapshot import Placement, Snapshot, copied, told
+from dure.scheduler.snapshot import Placement, Snapshot, copied, told_of
 from dure.scheduler.terms import ProjectTerms
 from dure.vocabulary import JobEvent, JobState, Refusal
 
@@ -159,14 +159,20 @@ def set_saved(snapshot: Snapshot, row: int, saved_s: int) -> Snapshot:
     return _adjusted(snapshot, snapshot.now_s, snapshot.opened(), [(codes.SAVED, row, saved_s, 0)])
 
 
-def resumed(snapshot: Snapshot, now_s: int, history: Sequence[tuple[int, JobEvent, int, Placement | None]]) -> Snapshot:
-    """The snapshot after what a store remembers of jobs that are not over: (when, SUBMIT or START, row, START's placement),
-    in order of time, told again at its own time; then at `now_s`.
+def resumed(
+    snapshot: Snapshot, now_s: int, rows: Sequence[int] | NDArray[np.int64], starts: Sequence[tuple[int, Placement]]
+) -> Snapshot:
+    """The snapshot after what a store remembers of jobs that are not over: each of `rows` (ascending) submitted at its own
+    time, and `starts` (when, where) in order of time, after what was submitted by then; then at `now_s`.
 
     Not remembered are refusals noted for a START's row, promises of places (leases and `conservative` are booked anew), the
     versions of nodes that `random` placement hashes, attained service, and where usage stood between two ticks.
     """
-    return told(snapshot, now_s, history)
+    job = np.concatenate([np.array(rows, np.int64), np.array([s.job for _, s in starts], np.int64)])
+    when = np.concatenate([snapshot.state.submit[job[: len(rows)]], np.array([at for at, _ in starts], np.int64)])
+    what = np.repeat(np.array([JobEvent.SUBMIT, JobEvent.START], np.int64), [len(rows), len(starts)])
+    order = np.argsort(when, kind="stable")
+    return told_of(snapshot, now_s, when[order], what[order], job[order], [s for _, s in starts])
 
 
 def refused_forever(snapshot: Snapshot, rows: Sequence[int]) -> dict[int, Refusal]:
@@ -210,8 +216,9 @@ def foretell(
     alive = np.flatnonzero(np.isin(snapshot.state.state[: known.rows], (JobState.WAITING, JobState.RUNNING)))
     wanted = np.array(rows, np.int64)
     found = np.empty((len(seeds), len(rows)), np.int64)
+    copy: State | None = None
     for i, seed in enumerate(seeds):
-        state = growth.with_room(copied(snapshot.state), known, starts=len(alive))
+        state = copy = growth.with_room(copied(snapshot.state, into=copy), known, starts=len(alive))
         duration = state.duration[: known.rows].copy()
         duration[alive] = np.maximum(durations(np.random.default_rng(seed), alive), state.saved[alive])
         found[i] = _played(_set_out(state, known.rows, duration, horizon_s), known.rows, wanted)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from dure.fleet import Fleet
 from dure.kernels.layout import WHOLE
@@ -99,6 +98,8 @@ def _filled_by_chance(sizes: NDArray[np.int64], demand: NDArray[np.float64]) -> 
 def _cutting_stock_duals(sizes: NDArray[np.int64], demand: NDArray[np.float64]) -> NDArray[np.float64]:
     """Duals of: fewest devices cut so that `demand` of each size is met. By column generation: each round adds the
     pattern that is worth most at the present duals, until none is worth more than a device."""
+    from scipy.optimize import linprog  # slow to import, and few placements need it
+
     patterns = np.diag(WHOLE // sizes).astype(np.float64)
     for _ in range(20 * len(sizes)):  # far above what is ever needed
         found = linprog(np.ones(patterns.shape[1]), A_ub=-patterns, b_ub=-demand, method="highs")

@@ -74,6 +74,13 @@ class Event:
     job: int
 
 
+@dataclass(slots=True)
+class _Spare:
+    """Memory for the next pass over a snapshot that is changed in place: fresh memory takes the machine longer than the copy."""
+
+    state: State | None = None
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Kept columns of a fleet and its jobs under one policy. `advance` and `commit` give a new one; none changes.
@@ -85,6 +92,7 @@ class Snapshot:
     now_s: int = 0
     known: Known | None = None  # of a live snapshot
     own: bool = False  # deltas change the arrays in place
+    spare: _Spare | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -115,11 +123,11 @@ class Snapshot:
         """A copy that deltas change in place: cheap, for one control loop.
 
         After each delta only what it gave back may be used, and after one that raises nothing of it. `schedule` and
-        `foretell` leave it as it was.
+        `foretell` leave it as it was; of several plans only the newest may be committed.
         """
         known = self.names
         known = replace(known, classes=dict(known.classes))
-        return replace(self, state=copied(self.state, every=True), known=known, own=True)
+        return replace(self, state=copied(self.state, every=True), known=known, own=True, spare=_Spare())
 
     def extended(self, jobs: Workload, *, by_terms: bool = True) -> tuple[Snapshot, int]:
         """The snapshot with the jobs of a workload as further rows, not submitted, and the number of the first.
@@ -170,24 +178,35 @@ def _live(made: tuple[State, Known]) -> tuple[State, int, Known]:
     return made[0], 0, made[1]
 
 
-def copied(state: State, every: bool = False) -> State:
-    """All that a pass may change, copied; the columns it only reads are shared (`every`: but those that new jobs change)."""
+def copied(state: State, every: bool = False, into: State | None = None) -> State:
+    """All that a pass may change, copied; the columns it only reads are shared (`every`: but those that new jobs change).
+
+    `into`: an earlier copy that nobody needs any more, whose memory is used where it has the size.
+    """
     shared = layout.FIXED | {"events", "placements"}
     if every:
         shared -= {*growth.ROWS, *growth.PLACES, "entries"}
-    return State(
-        *(
-            a if f in shared else np.empty_like(a) if f in _SCRATCH else a.copy()
-            for f, a in zip(State._fields, state, strict=True)
-        )
-    )
+    old = into or (None,) * len(state)
+    return State(*(a if f in shared else _copied(f, a, b) for f, a, b in zip(State._fields, state, old, strict=True)))
+
+
+def _copied(name: str, array: Array, into: Array | None) -> Array:
+    if into is None or into.shape != array.shape or into.dtype != array.dtype:
+        into = np.empty_like(array)
+    if name not in _SCRATCH:
+        records = array.dtype.names is not None  # would be copied field by field: as bytes, then
+        np.copyto(into.view(np.uint8) if records else into, array.view(np.uint8) if records else array)
+    return into
 
 
 def schedule(snapshot: Snapshot) -> Plan:
     """What the policy starts now. Pure: the snapshot is as before, and the same snapshot gives the same plan."""
-    state = copied(snapshot.state)
+    spare = snapshot.spare
+    state = copied(snapshot.state, into=spare.state if spare is not None else None)
     jobs = int(state.g[layout.G_WAITING] + state.g[layout.G_RUNNING])
     state = growth.with_log(state, jobs + 64, jobs + 2 * len(state.nodes) + 64)
+    if spare is not None:
+        spare.state = state
     decide.run_pass(refer(state))
     _check(state)
     placed = state.placements[: state.g[layout.G_PLACED]]
@@ -249,6 +268,8 @@ def commit(snapshot: Snapshot, plan: Plan) -> Snapshot:
     after = plan.after
     if after is not None and after.of is snapshot:
         passed = replace(snapshot, state=after.state)
+        if snapshot.spare is not None:
+            snapshot.spare.state = snapshot.state
         done = {s.job for s in plan.starts}
         undone = [(plan.now_s, JobEvent.ENGINE_FAIL, s.job, None) for s in after.starts if s.job not in done]
         return told(passed, plan.now_s, undone) if undone else _with_room(passed)
@@ -258,13 +279,24 @@ def commit(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 def told(snapshot: Snapshot, now_s: int, history: Sequence[tuple[int, JobEvent, int, Placement | None]]) -> Snapshot:
     """The snapshot after events (when, what, which job, and for a START where), in order of time, and then at `now_s`."""
-    state = snapshot.opened()
-    starts = [start for *_, start in history if start is not None]
-    if snapshot.known is not None:
-        state = growth.with_room(state, snapshot.known, len(history), len(starts))
-    state = growth.with_log(state, 2 * len(history) + 64, sum(len(s.nodes) for s in starts) + 64)
     when, what, job = (np.array([row[i] for row in history], np.int64) for i in range(3))
-    entry, parts = np.zeros(len(history), np.int64), np.zeros(len(history), np.int64)
+    return told_of(snapshot, now_s, when, what, job, [start for *_, start in history if start is not None])
+
+
+def told_of(
+    snapshot: Snapshot,
+    now_s: int,
+    when: NDArray[np.int64],
+    what: NDArray[np.int64],
+    job: NDArray[np.int64],
+    starts: Sequence[Placement],
+) -> Snapshot:
+    """As `told`, from columns; `starts` has one for each START, in their order."""
+    state, events = snapshot.opened(), len(when)
+    if snapshot.known is not None:
+        state = growth.with_room(state, snapshot.known, events, len(starts))
+    state = growth.with_log(state, 2 * events + 64, sum(len(s.nodes) for s in starts) + 64)
+    entry, parts = np.zeros(events, np.int64), np.zeros(events, np.int64)
     places = np.flatnonzero(what == JobEvent.START)
     entry[places] = [s.entry if s.entry >= 0 else _entry(state, s) for s in starts]
     parts[places] = [len(s.nodes) for s in starts]

@@ -14,7 +14,7 @@ from dure.store.sql import insert, members
 
 EVENT: Final = ("job", "event", "reason", "pool", "attempt", "at_utc_s", "cause")
 ATTEMPT: Final = (
-    "key", "job_id", "number", "pool", "nodes", "desired", "observed", "ending", "cause", "start_utc_s", "stop_how",
+    "key", "job_id", "number", "pool", "engine", "nodes", "desired", "observed", "ending", "cause", "start_utc_s", "stop_how",
     "failure", "charge", "limit_s", "reserved", "held_milli", "port", "asked_utc_s", "unhealthy", "health_utc_s",
 )  # fmt: skip
 JOB: Final = (

@@ -36,6 +36,7 @@ _HOP: Final = {
 }  # fmt: skip
 # A browser sends the cookies of a host to all its ports: what signs one in to the staff pages is no notebook's to see or set.
 _OURS: Final = {COOKIE, "sessionid", "csrftoken", "messages"}
+_LENGTHS: Final = {"content-length", "transfer-encoding", "host"}  # of a message: no hop may take them away
 _OF_THE_GATEWAY: Final = {
     "authorization", "cookie", "expect", "x-forwarded-prefix", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded",
 }  # fmt: skip
@@ -165,7 +166,7 @@ class Gateway:
         if place is None:
             raise Refused(HTTPStatus.NOT_FOUND, "A notebook is at /JOB/: `dure open JOB` gives its address.")
         job = int(place[1])
-        if (ticket := _ticket_in(target)) is not None and method in ("GET", "HEAD"):
+        if (ticket := _ticket_in(target)) is not None:  # whatever the method: the notebook never sees it
             if await self._look(job, ticket) is None:
                 raise _no_entry()
             await _let_in(writer, job, ticket, target, secure=head.get("x-forwarded-proto") == "https")
@@ -342,7 +343,9 @@ def _ticket_in(target: str) -> str | None:
 
 def _asked(head: Head, job: int, door: Door, upgrade: str, peer: str) -> bytes:
     """The head that the notebook gets: with its own token in place of whatever signs one in here."""
-    listed = {name.strip().lower() for name in head.get("connection").split(",")}
+    listed = {
+        name.strip().lower() for name in head.get("connection").split(",")
+    } - _LENGTHS  # or a second request would hide
     dropped = _HOP | _OF_THE_GATEWAY | (listed - {""})
     headers = [(n, v) for n, v in head.headers if n.lower() not in dropped]
     if own := "; ".join(f"{n}={v}" for n, v in _cookies(head).items() if n and n not in _OURS):

@@ -28,6 +28,9 @@ for _entity in (JobSpec, Variant, Health):
 
 MOST_JOBS: Final = 1000  # of one call
 GATEWAY: Final = "http://127.0.0.1:8001"
+RECENT: Final = (
+    submitting.Recent()
+)  # what lets a job in is asked once in two seconds: it is judged again before it starts
 
 Specs = Annotated[list[JobSpec], Field(min_length=1, max_length=MOST_JOBS)]
 Words = Annotated[str, Query("", max_length=100)]
@@ -102,7 +105,7 @@ def _sign_in(request: HttpRequest) -> SignIn:
     operator says it by `DURE_ACCESS_COUNTRY` and `DURE_SECOND_FACTOR`, else the worst is assumed."""
     passed_on = any(f"HTTP_{name}" in request.META for name in ("X_FORWARDED_FOR", "FORWARDED", "X_REAL_IP", "VIA"))
     if not (os.environ.get("DURE_HOSTS") or passed_on) and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1"):
-        return sign_in_here(fleet_of_programme())
+        return sign_in_here(RECENT.board(now()).fleet)
     return SignIn(os.environ.get("DURE_ACCESS_COUNTRY") or UNKNOWN, os.environ.get("DURE_SECOND_FACTOR") == "yes")
 
 
@@ -113,13 +116,15 @@ def _sign_in(request: HttpRequest) -> SignIn:
 def submit(request: HttpRequest, spec: Annotated[JobSpec, Strict(...)]) -> JobView:
     """Submit a job. It is checked, judged by the rules and kept before this answers; with an Idempotency-Key, once."""
     key = request.headers.get("Idempotency-Key")
-    return views.job_view(submitting.submit(request.actor, spec, now(), key=key, sign_in=_sign_in(request)))
+    return views.job_view(
+        submitting.submit(request.actor, spec, now(), key=key, sign_in=_sign_in(request), recent=RECENT)
+    )
 
 
 @router.post("/jobs/bulk", response={201: Submitted})
 def submit_all(request: HttpRequest, specs: Annotated[Specs, Strict(...)]) -> dict[str, list[int]]:
     """Submit up to 1,000 jobs, all or none."""
-    return {"jobs": submitting.submit_all(request.actor, specs, now(), sign_in=_sign_in(request))}
+    return {"jobs": submitting.submit_all(request.actor, specs, now(), sign_in=_sign_in(request), recent=RECENT)}
 
 
 @router.post("/jobs/check", response=Tried)

@@ -31,14 +31,16 @@ _LOOK_S: Final = 0.2
 
 def serve(
     host: str = HOST, port: int = PORT, workers: int = WORKERS, threads: int = THREADS, *, web: bool = True,
-    loop: bool = False, gateway_port: int | None = None,
+    loop: bool = False, gateway_port: int | None = None, policy: str = "",
 ) -> None:  # fmt: skip
     """Serve until interrupted: the API (`web`), the control loop (`loop`), the gateway to notebooks on its port. Only this
-    machine can reach it unless another `host` is given. Leaves with another status than 0 where the API cannot be served."""
+    machine can reach it unless another `host` is given. `policy`: by which the loop schedules; "": its own default. Leaves
+    with another status than 0 where the API cannot be served."""
     if web and not loop and gateway_port is None:
         _web(host, port, workers, threads)
         return
-    children = [_child("dure.operation.service")] if loop else []
+    told = ("--policy", policy) if policy else ()
+    children = [_child("dure.operation.service", *told)] if loop else []
     if gateway_port is not None:
         children.append(_child("dure.web.gateway", host, str(gateway_port)))
     if web:
@@ -66,8 +68,26 @@ class _Server(BaseApplication):
     def load(self) -> Any:
         from dure.web.wsgi import application  # in the worker: connections are not shared across a fork
 
+        _warm()
         Thread(target=_seal, daemon=True, name="audit").start()
         return application
+
+
+def _warm() -> None:
+    """Load what a first submission loads, by looking at one: it takes seconds, and a worker that is not ready takes no
+    connection. Without a programme, or with none that can be reached, the worker starts all the same."""
+    from django.db import Error, connections
+
+    from dure.errors import DureError
+    from dure.web import urls  # noqa: F401  the API with its schemas
+    from dure.web.jobs import RECENT
+    from dure.workload.spec import JobSpec
+
+    try:
+        RECENT.board(int(time.time())).rehearse(JobSpec("", command=("true",)))
+    except (Error, DureError) as fault:
+        log("not_warmed", level="warning", cause=type(fault).__name__)
+    connections.close_all()
 
 
 def _begun(worker: Any) -> None:

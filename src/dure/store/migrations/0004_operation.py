@@ -111,8 +111,7 @@ class Migration(migrations.Migration):
                 ("user", models.CharField(max_length=100)),
                 ("spec", models.JSONField()),
                 ("replicas", models.IntegerField()),
-                ("restarts", models.IntegerField(default=0)),
-                ("not_before_utc_s", models.BigIntegerField(default=0)),
+                ("since_utc_s", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -205,6 +204,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ("number", models.IntegerField()),
                 ("pool", models.CharField(max_length=100)),
+                ("engine", models.CharField(blank=True, max_length=100)),
                 ("nodes", models.JSONField()),
                 ("desired", models.SmallIntegerField(default=0)),
                 ("observed", models.SmallIntegerField(default=0)),

@@ -18,8 +18,9 @@ class Service(models.Model):
     user = models.CharField(**ID)
     spec = models.JSONField()
     replicas = models.IntegerField()  # wanted; 0: stopped
-    restarts = models.IntegerField(default=0)  # in a row without a healthy replica: how long to wait before the next
-    not_before_utc_s = models.BigIntegerField(default=0)
+    since_utc_s = models.BigIntegerField(
+        default=0
+    )  # last scaled or restarted by hand: what ended before counts no more
 
     def __str__(self) -> str:
         return f"service {self.id}"
@@ -72,6 +73,7 @@ class Attempt(models.Model):
     job = models.ForeignKey(Job, models.PROTECT, related_name="tries")
     number = models.IntegerField()
     pool = models.CharField(**ID)
+    engine = models.CharField(blank=True, max_length=100)  # identity of the engine: another one knows nothing of it
     nodes = models.JSONField()  # [[node number, device mask], ...]
     desired = models.SmallIntegerField(default=0)  # lifecycle.attempts.Desired
     observed = models.SmallIntegerField(default=0)  # lifecycle.attempts.Observed
