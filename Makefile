@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 WORKERS ?= 2
+# Tests that start, kill and wait for real processes: a part of `make engines`
+REAL := tests/executors/test_local_engine.py tests/operation/test_kill.py tests/operation/test_takeover.py
 
 .PHONY: help setup demo test check oracle databases engines faults bench pins clean
 .DEFAULT_GOAL := help
@@ -38,7 +40,7 @@ demo: .venv/.runtime ## a small call, and a month of a national fleet that spend
 
 test: .venv/.dev ## all tests
 	@$(BIN)/python -c "from dure.app.twin import compile_kernels; compile_kernels()"  # once, not once a worker
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(REAL:%=--ignore=%)
 
 check: .venv/.dev oracle ## style, types, layers, documents
 	@$(BIN)/ruff check .
@@ -59,7 +61,8 @@ databases: .venv/.dev ## the tests of the store, the use cases and the API, on P
 	@.venv-engines/bin/pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements-engines.txt
 	@touch $@
 
-engines: .venv-engines/.made ## the tests with real engines: the evaluation harness, offline
+engines: .venv-engines/.made .venv/.dev ## the tests with real engines: the local one, the evaluation harness
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(REAL)
 	@DURE_TEST_INSPECT=1 .venv-engines/bin/python -m pytest -q -p no:cacheprovider tests/engines
 
 faults: .venv/.dev ## the whole service on a virtual clock, with faults drawn from a thousand seeds

@@ -126,7 +126,7 @@ def test_the_label_is_at_least_that_of_all_data_and_each_run_counts_once(app: An
         assert whole.label.n2sf >= label.n2sf
         assert whole.label.core_technology >= label.core_technology
         assert whole.label.origins >= label.origins
-    facts = app._data(whole.datasets)
+    facts = app.data_facts(whole.datasets)
     assert (facts["personal_level"], facts["n2sf_level"]) == (whole.label.personal, whole.label.n2sf)
 
 

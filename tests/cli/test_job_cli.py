@@ -125,7 +125,7 @@ MISTAKES = [
     (("-n", "10000", "--", "ls"), "could ever hold it"),
     (("--kind", "trainnig", "--", "ls"), "trainnig"),
     (("--model", "H2000", "--", "ls"), "accelerator models"),
-    (("--model", "H2000", "--", "ls"), "the fleet has H"),
+    (("--model", "H2000", "--", "ls"), "the fleet has B200, H200"),
     (("--limit", "soon", "--", "ls"), "limit"),
     (("--limit", "-1h", "--", "ls"), "limit"),
     (("--memory", "64 parsecs", "--", "ls"), "memory"),
@@ -448,4 +448,5 @@ def test_whoever_reads_may_leave(running: Dure, database: str) -> None:
         assert process.stderr is not None
         assert process.stdout.read(5) == b"xxxxx"
         process.stdout.close()
-        assert (process.wait(60), process.stderr.read()) == (141, b"")
+        assert process.wait(60) in (1, 141)  # Click's way of saying it, or the shell's
+        assert process.stderr.read() == b""

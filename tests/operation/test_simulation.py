@@ -1,4 +1,4 @@
-"""A few stories of `simulation` with every change; the thousand are told by `make stories`."""
+"""A few stories of `simulation` with every change; the thousand are told by `make faults`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.databases import needs_sqlite
 from tests.operation import simulation
 
-SEEDS = range(24)
+SEEDS = range(8)
 pytestmark = needs_sqlite  # the stage is set by copying pages
 
 

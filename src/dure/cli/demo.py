@@ -73,4 +73,4 @@ def demo(
     emit([sections[0].tables[0], *outputs.tables(found, language)[:1], sections[1].tables[0]], Form.TEXT)
     note(f"wrote {out / 'report.html'}")
     note(f"{entries} entries in the signed log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
-    note(f"look around: export DURE_DATABASE_URL=sqlite:///{out / 'programme.db'}; dure balance")
+    note(f"look around: cd {out}; dure balance; dure serve & dure --as {ran.leads[0]} submit -- hostname")

@@ -74,12 +74,13 @@ class Shifted:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What ran: rows for the report, and the node that failed."""
+    """What ran: rows for the report, the node that failed, and who leads the projects."""
 
     rows: list[dict[str, str | int | float | None]]
     failed_node: str
     refunded_milli: int
     seconds: float
+    leads: tuple[str, ...]
 
 
 def specs(projects: Sequence[str]) -> list[JobSpec]:
@@ -132,7 +133,7 @@ def rehearse(
         time.sleep(0.05)
     loop.lead.release()
     refunded = sum(models.Used.objects.values_list("refunded_milli", flat=True))
-    return Rehearsal(_rows(), failed, refunded, time.perf_counter() - began)
+    return Rehearsal(_rows(), failed, refunded, time.perf_counter() - began, tuple(leads.values()))
 
 
 def _well(job: models.Job) -> bool:

@@ -51,6 +51,9 @@ def main() -> int:
     ):
         Thread(target=work, daemon=True, name=name).start()
     log("control loop", cause="started", policy=loop.policy.name)
+    if os.geteuid() != 0:
+        said = "not started as root: jobs run as this account, and can read and change what it can"
+        log("local jobs", level="warning", cause=said)
     loop.run(stop)
     log("control loop", cause="ended")
     return 0
