@@ -31,10 +31,10 @@ from tests import databases
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 1_790_000_000
-CYCLES = 45  # with faults
+CYCLES = 24  # with faults
 QUIET_CYCLES = 160  # at most, until all is ended
 DATABASE_GONE_S = 30
-JOBS = 8
+JOBS = 5
 CANCEL, REQUEUE = 1, 2  # models.Job.wish
 PROJECTS = ("alpha", "gamma", "delta")  # delta has few units
 FLEET = """

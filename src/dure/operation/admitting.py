@@ -30,7 +30,7 @@ def obey(turn: Turn, new: Pulse) -> None:
     stopped, resumed, changed = orders.obey_projects(world, new)
     if stopped:
         _stop(turn, stopped)
-    if resumed:
+    if resumed and new.held:
         _let_in(turn, list(_held().filter(project__in=resumed)))
     if changed:
         _charge_again(turn, changed)
@@ -41,7 +41,7 @@ def obey(turn: Turn, new: Pulse) -> None:
         job = turn.know(read)
         if job.wish and job.state not in FINAL_STATES:
             _wish(turn, job)
-    if now - world.looked_utc_s >= AGAIN_S:
+    if new.held and now - world.looked_utc_s >= AGAIN_S:
         world.looked_utc_s = now
         _let_in(turn, list(_held().exclude(project__in=world.stopped)[:MOST]))
 

@@ -33,6 +33,7 @@ class Pulse(NamedTuple):
 
     wishes: int  # jobs whose owner asked for something
     new: int  # 1: some job waits to be let in
+    held: int  # 1: some job is held back
     journal: int  # entries of the ledger
     stopped: str  # projects
     terms: str  # of all projects
@@ -60,6 +61,7 @@ def _pulse(agg: str) -> str:
     return (
         "SELECT (SELECT count(*) FROM store_job WHERE wish > 0),"
         " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state IN (0, 1, 2) AND state = 0 LIMIT 1) AS n),"
+        " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state = 1 AND refusal = 14 LIMIT 1) AS h),"
         " (SELECT coalesce(max(seq), 0) FROM store_transfer),"
         f" {all_of('id', 'store_project', 'id', 'WHERE stopped')},"
         f" {all_of(terms, 'store_terms', 'project_id')}, {all_of(sites, 'store_siteorder', 'site')},"

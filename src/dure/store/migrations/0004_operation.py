@@ -250,6 +250,12 @@ class Migration(migrations.Migration):
             model_name="job",
             index=models.Index(condition=models.Q(("wish__gt", 0)), fields=["seq"], name="store_job_wish"),
         ),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("refusal", 14), ("state", 1)), fields=["seq"], name="store_job_held"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="job",
             constraint=models.UniqueConstraint(fields=("user", "key"), name="store_job_once"),

@@ -60,6 +60,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["seq"], condition=models.Q(state__in=(0, 1, 2)), name="store_job_live"),
             models.Index(fields=["seq"], condition=models.Q(wish__gt=0), name="store_job_wish"),
+            models.Index(fields=["seq"], condition=models.Q(state=1, refusal=14), name="store_job_held"),
         ]
 
     def __str__(self) -> str:
