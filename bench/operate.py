@@ -112,6 +112,9 @@ class Machines:
         self.running: dict[str, Report] = {}
         self._report, self._seen = Report, Seen
 
+    def identity(self) -> str:
+        return self.name
+
     def inventory(self) -> Sequence[Any]:
         return self._nodes
 
