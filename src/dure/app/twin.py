@@ -135,3 +135,18 @@ def compile_kernels() -> None:
     pool = Pool("p", "s", model.id, nodes=1, accelerators_per_node=1, cores_milli=0, memory_mib=0)
     world = Fleet("one node", (Site("s", "s", ""),), (pool,), {model.id: model})
     simulate(world, Workload.from_jobs([Job(0, 1)]), "fifo")
+    _compile_live(world, Workload.from_jobs([Job(0, 1)]))
+
+
+def _compile_live(fleet: Fleet, jobs: Workload) -> None:
+    """The same for what the control loop uses beside: one job that comes, starts and ends, on a node that is closed."""
+    from dure.kernels import codes
+    from dure.scheduler.live import NodeChange, advance_nodes
+    from dure.scheduler.policies import POLICIES
+    from dure.scheduler.snapshot import Event, Snapshot, advance, commit, schedule
+    from dure.vocabulary import JobEvent
+
+    live, _ = Snapshot.live(fleet, POLICIES["fifo"]).extended(jobs)
+    live = advance(live, 0, [Event(JobEvent.SUBMIT, 0)])
+    live = advance_nodes(commit(live, schedule(live)), 0, [NodeChange(0, codes.CLOSE)])
+    advance(live, 1, [Event(JobEvent.COMPLETE, 0)])

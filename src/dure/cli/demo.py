@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +22,7 @@ Policies = Annotated[
 Language = Annotated[Literal["en", "ko"], typer.Option("--language", help="Language of the report and the tables.")]
 
 EXAMPLES = Path("examples")
+_COMPILE = "from dure.app.twin import compile_kernels; compile_kernels()"
 _LOADED_S = 4.0  # by then compiled code is loaded, so it is being compiled
 
 
@@ -40,6 +43,7 @@ def demo(
     """
     from dure.app.database import setup
 
+    compiling = subprocess.Popen([sys.executable, "-c", _COMPILE])  # on another core, while the call runs
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("programme.db*"):  # of an earlier demonstration
         old.unlink()
@@ -58,6 +62,7 @@ def demo(
     with watch("reading the fleet and the workload"):
         world, jobs = open_fleet(fleet), workload_maker(workload)(seed)
     with noted_if_slow("compiling the scheduler, once on this machine (about half a minute) ...", _LOADED_S):
+        compiling.wait()
         twin.compile_kernels()
     found = use.run_month(done, world, jobs, policies, seed, partial(watch))
     words = Words(language)
