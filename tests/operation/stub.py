@@ -105,7 +105,7 @@ class StubEngine:
     name: str = "stub"
     heartbeat_s: int = 10  # a dead node's attempts are "unknown" for so long
     keeps_limits: bool = False  # ends attempts at their time limits itself
-    share_of: Callable[[Launch], int] = lambda launch: MILLI
+    share_of: Callable[[Launch], int] = lambda launch: launch.share_milli
     work_of: Callable[[Launch], Work] = lambda launch: Work.of(launch.command)
     faults: Faults = field(default_factory=Faults)
     processes: dict[str, Process] = field(default_factory=dict)

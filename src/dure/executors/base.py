@@ -69,6 +69,7 @@ class Launch:
     limit_s: int  # wall seconds; the control loop stops it, an engine may too
     image: str = ""
     model: str = ""  # accelerator model of the place
+    share_milli: int = 1000  # part of each accelerator that is its own
     cores_milli: int = 0
     memory_mib: int = 0
     env: Mapping[str, str] = field(default_factory=dict)

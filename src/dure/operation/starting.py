@@ -173,6 +173,7 @@ def launch_of(world: World, one: Try, job: models.Job) -> Launch:
     return Launch(
         key=one.key, job=one.job, attempt=one.number, project=job.project, kind=kind, command=command or HOLDER,
         parts=tuple(Part(names[v], _bits(mask)) for v, mask in one.nodes), limit_s=one.limit_s, image=image, model=model,
+        share_milli=spec.share_milli,
         cores_milli=spec.cores_milli, memory_mib=spec.memory_mib, env=spec.env, secrets=spec.secrets, data=spec.data,
         token=token_of(one.key) if kind in LISTENS else "", listens=kind in LISTENS, save_name=f"{RUN}-{one.job}",
     )  # fmt: skip
