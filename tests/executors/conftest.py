@@ -30,7 +30,7 @@ def place() -> Iterator[Path]:
         pid = (root / "attempts" / key / "pid").read_text() if (root / "attempts" / key / "pid").exists() else ""
         if pid.strip() and processes.held(str(root / "attempts" / key / "lock")):
             processes.signal_group(int(pid), processes.signal.SIGKILL)
-    processes.kill_strays(keys)
+    processes.kill_strays([str(root / "attempts" / key) for key in keys])
     shutil.rmtree(folder)
 
 

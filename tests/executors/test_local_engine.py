@@ -230,7 +230,7 @@ def test_a_failed_node_takes_its_attempts_with_it(engine: LocalEngine) -> None:
 
 def test_a_memory_limit_holds_and_a_kill_nobody_asked_for_is_the_limits(engine: LocalEngine) -> None:
     eats = "print(len(bytearray(200 << 20)))"
-    over = started(engine, [shutil.which("python3") or "python3", "-c", eats], memory_mib=100)
+    over = started(engine, [sys.executable, "-c", eats], memory_mib=100)
     report = ended(engine, over)
     assert report.exit_code == 1
     assert b"MemoryError" in engine.logs(over, 0, 4000)
@@ -307,7 +307,7 @@ def test_a_lease_without_a_command_holds_its_place(engine: LocalEngine) -> None:
 
 def test_utilisation_of_the_cores_asked_for(engine: LocalEngine) -> None:
     spin = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ntime.sleep(0.5)"
-    report = ended(engine, started(engine, [shutil.which("python3") or "python3", "-c", spin], cores_milli=1000))
+    report = ended(engine, started(engine, [sys.executable, "-c", spin], cores_milli=1000))
     assert report.busy_milli is not None
     assert 100 <= report.busy_milli <= 700
     key = started(engine, ["sh", "-c", "while :; do :; done"], cores_milli=2000)

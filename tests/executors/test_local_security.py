@@ -94,7 +94,8 @@ def test_the_services_environment_is_not_the_jobs(either: LocalEngine, monkeypat
     _, env = said(either, launch.key)
     assert "s3cret" not in str(env)
     assert set(env) - {"LC_CTYPE"} == {
-        "PATH", "HOME", "TMPDIR", "LANG", "PWD", "DURE_JOB", "DURE_ATTEMPT", "DURE_PROJECT", "DURE_NODES", "DURE_DEVICES",
+        "PATH", "HOME", "TMPDIR", "LANG", "PWD", "DURE_JOB", "DURE_ATTEMPT", "DURE_ATTEMPT_DIR",
+        "DURE_PROJECT", "DURE_NODES", "DURE_DEVICES",
         "DURE_PARTS", "DURE_SAVE_DIR", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "RBLN_DEVICES", "MINE",
     }  # fmt: skip
     assert env["DURE_JOB"] == str(launch.job)

@@ -19,7 +19,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -208,9 +208,13 @@ class LocalEngine:
         if (
             self._ended and time.monotonic() - self._swept_s > _SAMPLE_S
         ):  # what left its session and outlived its command
-            processes.kill_strays(self._ended)
+            processes.kill_strays(self._folders(self._ended))
             self._ended, self._swept_s = set(), time.monotonic()
         return reports
+
+    def _folders(self, keys: Iterable[str]) -> list[str]:
+        """Folders of attempts: another engine on this machine may have attempts of the same keys."""
+        return [f"{self._attempts}/{key}" for key in keys]
 
     def _look(self, key: str) -> Report:
         if not KEY.fullmatch(key):
@@ -256,7 +260,7 @@ class LocalEngine:
             shutil.rmtree(f"{folder}/secrets", ignore_errors=True)
         if found is None:
             if not stop and _time_of(f"{folder}/lost") is None:
-                processes.kill_strays([key])
+                processes.kill_strays([folder])
                 _write(f"{folder}/lost", b"")
             end_s = _time_of(f"{folder}/stop") or _time_of(f"{folder}/lost")
             code, failure, cause = _without_end(stop, staged_s is not None)
@@ -283,7 +287,7 @@ class LocalEngine:
         for key in known:
             self._stop(f"{self._attempts}/{key}", how)
         if how == Stop.KILL:
-            processes.kill_strays(known)
+            processes.kill_strays(self._folders(known))
 
     def _stop(self, folder: str, how: Stop, word: str = "") -> bool:
         """Signal one attempt; whether there was a runner. A runner looks for the mark once its `pid` is written."""
@@ -361,7 +365,7 @@ class LocalEngine:
         folders = {key: f"{self._attempts}/{key}" for key in self._keys()}
         hit = [key for key, at in folders.items() if name in _spec(at).get("nodes", ())]
         killed = [key for key in hit if self._stop(folders[key], Stop.KILL, f"NODE {name}")]
-        processes.kill_strays(killed)
+        processes.kill_strays(self._folders(killed))
         return killed
 
     def repair_node(self, name: str) -> None:

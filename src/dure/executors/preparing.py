@@ -112,6 +112,7 @@ def prepare(site: Site, launch: Launch, folder: str, uuids: list[str], given: se
         shutil.rmtree(secrets)  # a start that was cut off may have left them; so with the rest
     _folder(home, owner)
     env = {"PATH": PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **_places(launch, uuids)}
+    env["DURE_ATTEMPT_DIR"] = folder
     if site.data:
         env["DURE_DATA_DIR"] = site.data
     if launch.save_name:

@@ -178,12 +178,12 @@ def cpu_by_session() -> dict[int, float]:
     return dict(spent)
 
 
-def kill_strays(keys: Collection[str]) -> int:
-    """Kill what is left of attempts and names them in its environment, in whatever session it hides; how many.
+def kill_strays(folders: Collection[str]) -> int:
+    """Kill what is left of attempts and names their folder in its environment, in whatever session it hides; how many.
 
     A process that cleared its environment as well is not found.
     """
-    wanted = {b"DURE_ATTEMPT=" + key.encode() for key in keys}
+    wanted = {b"DURE_ATTEMPT_DIR=" + os.fsencode(folder) for folder in folders}
     killed = 0
     for pid in _processes() if wanted else ():
         try:
