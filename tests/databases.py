@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 SERVER = os.environ.get("DURE_TEST_POSTGRES", "")
+SECRET = "the secret of all tests' programmes"  # else each test on PostgreSQL would keep one in the working folder
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # what migrating writes
 needs_postgres = pytest.mark.skipif(not SERVER, reason="PostgreSQL: set DURE_TEST_POSTGRES (tools/postgres start)")
 needs_sqlite = pytest.mark.skipif(bool(SERVER), reason="SQLite: unset DURE_TEST_POSTGRES")
@@ -46,6 +47,7 @@ def prepared() -> str:
     url = _postgres() if SERVER else _sqlite()
     from dure.app.database import setup
 
+    os.environ.setdefault("DURE_SECRET_KEY", SECRET)
     setup({**os.environ, "DURE_DATABASE_URL": url}, web=True)
     from django.core.management import call_command
 

@@ -172,3 +172,8 @@ def test_requirements_are_hashed_and_agree() -> None:
     runtime, dev = pins["requirements.txt"], pins["requirements-dev.txt"]
     assert {p for p in runtime if dev.get(p, runtime[p]) != runtime[p]} == set()
     assert runtime.keys() - dev.keys() <= {"flit-core"}
+
+
+def test_no_secret_is_kept() -> None:
+    tracked = subprocess.run(["git", "ls-files", "*.secret", "*.key", "*.pem"], cwd=ROOT, capture_output=True, text=True)
+    assert not tracked.stdout.split()
