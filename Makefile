@@ -71,10 +71,11 @@ faults: .venv/.dev ## the whole service on a virtual clock, with faults drawn fr
 bench: .venv/.runtime ## all benchmarks; rewrites the table in docs/reference/benchmarks.md
 	@$(BIN)/python -m bench --table docs/reference/benchmarks.md
 
+# python-dateutil: inspect_ai and trafilatura agree on none from 3 on
 pins: .venv/.dev ## resolve the requirements anew (needs uv)
 	@PIP_COMPILE="uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --universal \
 	  --fork-strategy fewest --python-version 3.11 --upgrade"; \
-	echo flit_core | $$PIP_COMPILE pyproject.toml - --output-file requirements.txt && \
+	printf 'flit_core\npython-dateutil<3\n' | $$PIP_COMPILE pyproject.toml - --output-file requirements.txt && \
 	$$PIP_COMPILE pyproject.toml --extra dev --extra postgres --constraint requirements.txt --output-file requirements-dev.txt && \
 	$$PIP_COMPILE pyproject.toml --extra dev --extra evaluate --constraint requirements.txt --output-file requirements-engines.txt
 

@@ -197,7 +197,7 @@ def cycle(url: str) -> dict[str, Any]:
     loop = Loop({"h200": machines}, SystemClock())  # type: ignore[dict-item]
     live = models.Job.objects.filter(state__in=(JobState.NEW, JobState.WAITING))
     while (left := PENDING - live.count()) > 0:
-        models.Job.objects.bulk_create(_jobs(rng, min(left, 5_000)), batch_size=500)
+        models.Job.objects.bulk_create(_jobs(rng, min(left, 10_000)), batch_size=1_000)
         loop.cycle()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -250,6 +250,9 @@ def dispatch(url: str) -> dict[str, Any]:
 def week() -> dict[str, Any]:
     """A week of jobs through both; they must not differ in a row."""
     from dure.units import WEEK_S
+    from tests.databases import prepared
+
+    prepared()
     from tests.operation import live_twin
 
     fleet = live_twin.set_stage(live_twin.POOLS.format(nodes=5))

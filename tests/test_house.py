@@ -175,5 +175,7 @@ def test_requirements_are_hashed_and_agree() -> None:
 
 
 def test_no_secret_is_kept() -> None:
-    tracked = subprocess.run(["git", "ls-files", "*.secret", "*.key", "*.pem"], cwd=ROOT, capture_output=True, text=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.secret", "*.key", "*.pem"], cwd=ROOT, capture_output=True, text=True
+    )
     assert not tracked.stdout.split()

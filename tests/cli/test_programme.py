@@ -411,7 +411,7 @@ def test_adding_users_and_tokens(programme: Dure) -> None:
     token = dure("user", "token", "--name", "ci", "--read-only", "--days", "3", who="kim", at=OPEN).out.strip()
     assert token.startswith("dure_")
     from dure.app.people import actor_of_token
-    from dure.cli.acting import moment
+    from dure.terminal.acting import moment
 
     start = moment(OPEN, "at")
     found = actor_of_token(token, start)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, read, table, when
 from dure.cli.award import withdraw
-from dure.cli.options import Csv, Json, SkipBad, group
-from dure.cli.show import Form, emit, note
 from dure.programme.lifecycle import State
+from dure.terminal.acting import Language, acting, language_of, read, table, when
+from dure.terminal.options import Csv, Json, SkipBad, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.programme.units import AskUnits

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dure.cli.acting import acting, table, when
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note, watch
 from dure.errors import InputError
+from dure.terminal.acting import acting, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note, watch
 
 if TYPE_CHECKING:
     from dure.audit.notes import Key, Signer

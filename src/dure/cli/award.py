@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, milli, table, when
 from dure.cli.ledger import agree
-from dure.cli.options import Csv, Json, Seed, group
-from dure.cli.show import Form, emit, note, stop_asked
 from dure.errors import InputError
+from dure.terminal.acting import Language, acting, language_of, milli, table, when
+from dure.terminal.options import Csv, Json, Seed, group
+from dure.terminal.show import Form, emit, note, stop_asked
 
 if TYPE_CHECKING:
     from dure.app.awarding import Progress, Round

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dure.cli.acting import Language, language_of, moment, moment_now, table
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit
 from dure.errors import InputError, UnknownName
+from dure.terminal.acting import Language, language_of, moment, moment_now, table
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit
 
 if TYPE_CHECKING:
     from dure.governance.chips import Classification, Datasheet

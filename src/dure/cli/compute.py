@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, moment_now, read, table
 from dure.cli.model import sentence, verdict_tables
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
 from dure.errors import InputError
 from dure.governance.lineage import FLOP_PER_PFLOP, Total, architecture_pflop, fine_tune_pflop
 from dure.governance.thresholds import Threshold, in_force
+from dure.terminal.acting import Language, acting, language_of, moment_now, read, table
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.app.modelling import Along

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from dure.cli.options import Seed
-from dure.cli.show import Form, emit, note, noted_if_slow, watch
+from dure.terminal.options import Seed
+from dure.terminal.show import Form, emit, note, noted_if_slow, watch
 
 File = Annotated[Path, typer.Option(metavar="FILE")]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the report and the database go.")]

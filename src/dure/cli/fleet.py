@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit
 
 app = group()
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The fleet: TOML, or an openb node list.")]

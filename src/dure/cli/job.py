@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 from typer.core import TyperCommand
 
-from dure.cli.acting import Language, acting, language_of, milli, moment, read, table, when
-from dure.cli.jobwords import NOT_SOON, a_command, instead, labelled, next_step, of_own_project
-from dure.cli.options import Csv, Json
-from dure.cli.show import Form, emit, note, noted_if_slow
 from dure.errors import InputError
+from dure.terminal.acting import Language, acting, language_of, milli, moment, read, table, when
+from dure.terminal.jobwords import NOT_SOON, a_command, instead, labelled, next_step, of_own_project
+from dure.terminal.options import Csv, Json
+from dure.terminal.show import Form, emit, note, noted_if_slow
 
 if TYPE_CHECKING:
     from dure.app.access import Actor

@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from dure import __version__
-from dure.cli.acting import As, At, remember, seal
 from dure.errors import DureError
+from dure.terminal.acting import As, At, remember, seal
 
 VERBS = {  # where each is, and what it is for
     "init": ("programme:init", "Make a programme: database, office account, fleet."),

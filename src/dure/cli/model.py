@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, moment, moment_now, read, table, when
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
 from dure.governance.thresholds import in_force
+from dure.terminal.acting import Language, acting, language_of, moment, moment_now, read, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.governance.assets import Dataset

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, moment, table, when
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
+from dure.terminal.acting import Language, acting, language_of, moment, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.reports.table import Value

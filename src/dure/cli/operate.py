@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, moment, table, when
 from dure.cli.job import DryRun, Key, Models, OfProject, engines, hand_in, typed, viewed
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
 from dure.errors import InputError
+from dure.terminal.acting import Language, acting, language_of, moment, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.operation.sites import OutageView

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dure.cli.options import Csv, Json
-from dure.cli.show import Form, emit
+from dure.terminal.options import Csv, Json
+from dure.terminal.show import Form, emit
 
 
 def policies(as_json: Json = False, as_csv: Csv = False) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import OFFICE, acting, connect, milli, moment_now, read, table, when
-from dure.cli.options import Csv, Json, SkipBad, group
-from dure.cli.show import Form, emit, note, watch
 from dure.errors import InputError
+from dure.terminal.acting import OFFICE, acting, connect, milli, moment_now, read, table, when
+from dure.terminal.options import Csv, Json, SkipBad, group
+from dure.terminal.show import Form, emit, note, watch
 
 if TYPE_CHECKING:
     from dure.app.imports import TakenOver

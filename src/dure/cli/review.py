@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dure.cli.acting import acting, milli, read, table, when
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
 from dure.errors import InputError
+from dure.terminal.acting import acting, milli, read, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.reports.table import Value

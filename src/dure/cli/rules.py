@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from dure.cli.acting import Language, acting, language_of, moment, moment_now, table
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note, stop_asked, watch
 from dure.errors import InputError, UnknownName
+from dure.terminal.acting import Language, acting, language_of, moment, moment_now, table
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note, stop_asked, watch
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from dure.cli.acting import Language, acting, language_of, read, table, when
-from dure.cli.options import Csv, Json, group
-from dure.cli.show import Form, emit, note
+from dure.terminal.acting import Language, acting, language_of, read, table, when
+from dure.terminal.options import Csv, Json, group
+from dure.terminal.show import Form, emit, note
 
 if TYPE_CHECKING:
     from dure.app.screening import Change

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dure.app.inputs import Reading, open_fleet, open_policy, open_scenario, workload_maker
-from dure.cli.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs
-from dure.cli.show import Form, emit, note, noted_if_slow, stop_asked, watch
+from dure.terminal.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs
+from dure.terminal.show import Form, emit, note, noted_if_slow, stop_asked, watch
 
 if TYPE_CHECKING:
     from dure.app.twin import Experiment

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from dure.app.inputs import Reading, open_fleet, open_workload
-from dure.cli.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs, group
-from dure.cli.show import Form, emit, note, watch
+from dure.terminal.options import Csv, Format, Jobs, Json, Processors, Seed, SkipBad, Throughputs, group
+from dure.terminal.show import Form, emit, note, watch
 
 app = group()
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="A trace in any known format, or a generator's TOML.")]

@@ -239,10 +239,8 @@ class Loop:
             return 0.0
         turn.world.advance(turn.now, [])
         point("pass")
-        began = time.perf_counter()
-        starting.begin(turn)
         self._passed_utc_s = turn.now
-        return time.perf_counter() - began
+        return starting.begin(turn)
 
     def _next_asks(self, turn: Turn, said: _Said) -> list[tuple[Try, Ask]]:
         """What to ask of the engines; that an attempt was told to stop is written before it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -27,10 +28,18 @@ HOLDER = ("sleep", "infinity")  # what stands on a lease's nodes where its owner
 LISTENS = (JobKind.INTERACTIVE, JobKind.SERVICE)
 
 
-def begin(turn: Turn) -> None:
-    """Decide, and write the intents: one pass over the snapshot."""
+def begin(turn: Turn) -> float:
+    """Decide, and write the intents: one pass over the snapshot. The seconds that the decision took."""
+    began = time.perf_counter()
+    plan = schedule(turn.world.snapshot)
+    took_s = time.perf_counter() - began
+    _carry_out(turn, plan)
+    return took_s
+
+
+def _carry_out(turn: Turn, plan: Plan) -> None:
+    """Judge, pay for and write down what a plan starts, as far as it may still be started."""
     world = turn.world
-    plan = schedule(world.snapshot)
     for row in plan.preempts:
         _make_way(turn, world.seq_of[row])
     planned = _free_now(world, plan)

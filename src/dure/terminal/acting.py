@@ -62,7 +62,7 @@ def seal() -> None:
     from django.db import DatabaseError
 
     from dure.app.auditing import settle_outbox
-    from dure.cli.show import note
+    from dure.terminal.show import note
 
     try:
         settle_outbox(int(time.time()))
