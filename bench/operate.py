@@ -157,7 +157,24 @@ def _programme(url: str, fleet: str) -> None:
     models.Programme.objects.update(fleet_toml=fleet)
 
 
-def _jobs(rng: random.Random, count: int, **more: Any) -> list[Any]:
+def _judged() -> dict[str, tuple[int, str]]:
+    """The decision that let a project's jobs in, and the digest of its facts, as submission keeps them."""
+    from django.db import transaction
+
+    from dure.app.programme import fleet_of_programme
+    from dure.operation.run_facts import Court, sign_in_here
+    from dure.operation.submitting import kept
+    from dure.workload.spec import JobSpec
+
+    fleet, now = fleet_of_programme(), int(time.time())
+    court, here = Court(fleet, now), sign_in_here(fleet)
+    with transaction.atomic():
+        names = [f"p{n:03d}" for n in range(PROJECTS)]
+        rulings = {name: court.ruling(JobSpec(project=name), fleet.pools[0].id, here) for name in names}
+        return {name: (kept(ruling, f"lead-{name}", now), ruling.digest) for name, ruling in rulings.items()}
+
+
+def _jobs(rng: random.Random, count: int, judged: dict[str, tuple[int, str]], **more: Any) -> list[Any]:
     """Rows of jobs as they are after submission."""
     from dure.store import models
     from dure.store.documents import to_json
@@ -177,7 +194,7 @@ def _jobs(rng: random.Random, count: int, **more: Any) -> list[Any]:
         rows.append(
             models.Job(
                 project=project, user=f"lead-{project}", kind=JobKind.BATCH, spec=documents[project, size, limit],
-                state=JobState.NEW, submitted_utc_s=now,
+                state=JobState.NEW, submitted_utc_s=now, decision=judged[project][0], facts=judged[project][1],
             )
         )  # fmt: skip
     return rows
@@ -188,16 +205,18 @@ def cycle(url: str) -> dict[str, Any]:
     _programme(url, FLEET.format(nodes=NODES, each=EACH))
     from django.db import connection
 
-    from dure.operation.loop import Loop, SystemClock
+    from dure.operation.admitting import MOST
+    from dure.operation.loop import Loop, SystemClock, calm
     from dure.store import models
     from dure.vocabulary import JobState
 
-    rng = random.Random(1)
+    calm()  # as the loop itself does where it runs for ever
+    rng, judged = random.Random(1), _judged()
     machines = Machines([f"h200/{n}" for n in range(NODES)])
     loop = Loop({"h200": machines}, SystemClock())  # type: ignore[dict-item]
-    live = models.Job.objects.filter(state__in=(JobState.NEW, JobState.WAITING))
-    while (left := PENDING - live.count()) > 0:
-        models.Job.objects.bulk_create(_jobs(rng, min(left, 10_000)), batch_size=1_000)
+    waiting = models.Job.objects.filter(state=JobState.WAITING)
+    while (left := PENDING - waiting.count()) > 0:
+        models.Job.objects.bulk_create(_jobs(rng, min(left, MOST), judged), batch_size=1_000)
         loop.cycle()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -205,7 +224,7 @@ def cycle(url: str) -> dict[str, Any]:
     for _ in range(CYCLES):
         for key in rng.sample([k for k, r in machines.running.items() if r.exit_code is None], CHANGES // 2):
             machines.end(key)
-        models.Job.objects.bulk_create(_jobs(rng, CHANGES // 2), batch_size=500)
+        models.Job.objects.bulk_create(_jobs(rng, CHANGES // 2, judged), batch_size=500)
         begin = time.perf_counter()
         done = loop.cycle()
         cycle_ms.append(1000 * (time.perf_counter() - begin))
@@ -219,7 +238,7 @@ def cycle(url: str) -> dict[str, Any]:
         "cycle_ms": cycle_ms,
         "pass_ms": pass_ms,
         "load_s": time.perf_counter() - begin,
-        "running": len(machines.running),
+        "running": sum(r.exit_code is None for r in machines.running.values()),
     }
 
 
@@ -235,7 +254,7 @@ def dispatch(url: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         engines = engines_of(fleet_of_programme(), {**os.environ, "DURE_LOCAL": f"{folder}/engine"})
-        rows = _jobs(random.Random(1), TRUE_JOBS, accelerators=1, cores_milli=0)
+        rows = _jobs(random.Random(1), TRUE_JOBS, _judged(), accelerators=1, cores_milli=0)
         models.Job.objects.bulk_create(rows, batch_size=500)
         loop = Loop(engines.of_pool, SystemClock(), grace=engines.grace)
         begin, ended = time.perf_counter(), 0

@@ -15,6 +15,7 @@ from dure.executors.accelerators import Node
 from dure.executors.local import LocalEngine
 from dure.executors.preparing import Site
 
+PYTHON = shutil.which("python3", path="/usr/bin:/bin:/usr/local/bin") or "python3"  # that nobody may run
 NODES = [Node("a/0", 8, "H200"), Node("a/1", 8, "H200"), Node("b/0", 4, "RNGD")]
 
 

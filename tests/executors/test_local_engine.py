@@ -23,7 +23,7 @@ from dure.executors.base import EngineGone, Launch, Part, Report, Seen, Stop
 from dure.executors.local import LocalEngine
 from dure.executors.preparing import Site
 from dure.vocabulary import Failure, JobKind
-from tests.executors.conftest import NODES
+from tests.executors.conftest import NODES, PYTHON
 from tests.executors.contract import Contract, ended, launch_on, running, started, wait, wrote
 
 
@@ -59,8 +59,7 @@ def test_what_a_crash_left_before_the_start_is_absent_and_can_be_started(
         (folder / "lock").touch()
     if left in ("all but pid", "blank pid"):
         (folder / "work").mkdir()
-        (folder / "exit").write_bytes(b"\n" * 255)
-        (folder / "spec.json").write_text("{")
+        (folder / "lock").write_bytes(b"\n" * 256 + b"{")
     if left == "blank pid":  # a runner that found no room to write it gave up
         (folder / "pid").touch()
     assert engine.poll([launch.key])[0].seen == Seen.ABSENT
@@ -76,7 +75,7 @@ def test_what_was_started_is_never_started_twice(engine: LocalEngine, site: Site
     folder = folder_of(site, launch.key)
     folder.mkdir()
     (folder / "pid").write_text("4194300\n")
-    (folder / "exit").write_bytes((b"exit 3\n" if wrote_end else b"\n") + b"\n" * 200)
+    (folder / "lock").write_bytes((b"exit 3\n" if wrote_end else b"\n") + b"\n" * 200)
     assert engine.submit([launch]) == [""]
     report = engine.poll([launch.key])[0]
     assert (report.seen, report.exit_code) == (Seen.ENDED, 3 if wrote_end else None)
@@ -230,7 +229,7 @@ def test_a_failed_node_takes_its_attempts_with_it(engine: LocalEngine) -> None:
 
 def test_a_memory_limit_holds_and_a_kill_nobody_asked_for_is_the_limits(engine: LocalEngine) -> None:
     eats = "print(len(bytearray(200 << 20)))"
-    over = started(engine, [sys.executable, "-c", eats], memory_mib=100)
+    over = started(engine, [PYTHON, "-c", eats], memory_mib=100)
     report = ended(engine, over)
     assert report.exit_code == 1
     assert b"MemoryError" in engine.logs(over, 0, 4000)
@@ -295,7 +294,7 @@ def test_a_port_of_its_own_and_a_token(engine: LocalEngine, site: Site) -> None:
     assert all(1024 < port < 65536 for port in ports)
     for i, launch in enumerate(launches):
         wrote(engine, launch.key, f"{engine.poll([launch.key])[0].port} t{i}\n".encode())
-        assert f'"t{i}"' not in (folder_of(site, launch.key) / "spec.json").read_text()
+        assert f'"t{i}"' not in (folder_of(site, launch.key) / "lock").read_text()
 
 
 def test_a_lease_without_a_command_holds_its_place(engine: LocalEngine) -> None:
@@ -307,7 +306,7 @@ def test_a_lease_without_a_command_holds_its_place(engine: LocalEngine) -> None:
 
 def test_utilisation_of_the_cores_asked_for(engine: LocalEngine) -> None:
     spin = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ntime.sleep(0.5)"
-    report = ended(engine, started(engine, [sys.executable, "-c", spin], cores_milli=1000))
+    report = ended(engine, started(engine, [PYTHON, "-c", spin], cores_milli=1000))
     assert report.busy_milli is not None
     assert 100 <= report.busy_milli <= 700
     key = started(engine, ["sh", "-c", "while :; do :; done"], cores_milli=2000)
@@ -497,6 +496,6 @@ def test_the_lock_tells_lookers_from_holders(tmp_path: Path) -> None:
 
 def test_spec_keeps_only_what_is_asked_of_it_later(engine: LocalEngine, site: Site) -> None:
     key = started(engine, ["sh", "-c", "exit 0"], env={"A": "b"})
-    assert set(json.loads((folder_of(site, key) / "spec.json").read_text())) == {
+    assert set(json.loads((folder_of(site, key) / "lock").read_text()[256:])) == {
         "job", "attempt", "project", "kind", "command", "nodes", "limit_s", "cores_milli", "memory_mib", "port", "uuids",
     }  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
 import stat
 import time
 from dataclasses import replace
@@ -18,10 +17,9 @@ from dure.executors.local import LocalEngine
 from dure.executors.preparing import Site, allowed
 from dure.executors.processes import Run, script_of
 from dure.workload.spec import SiteRules
-from tests.executors.conftest import NODES
+from tests.executors.conftest import NODES, PYTHON
 from tests.executors.contract import ended, launch_on, running, started, wrote
 
-PYTHON = shutil.which("python3", path="/usr/bin:/bin:/usr/local/bin") or "python3"
 SAY = "import os, sys, json; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are dropped only where Dure runs as root")
 
@@ -238,8 +236,8 @@ def test_as_root_jobs_run_as_nobody_without_groups_or_a_way_back(engine: LocalEn
 @as_root
 def test_as_root_a_job_cannot_write_or_kill_what_records_it(engine: LocalEngine) -> None:
     attack = (
-        "cd ..; for f in pid exit stop staged lock spec.json output.log; do echo 'exit 0' 2>/dev/null >$f && echo wrote $f; done; "
-        "rm -rf pid exit lock 2>/dev/null; mkdir x 2>/dev/null && echo made; cat spec.json lock 2>/dev/null && echo read; "
+        "cd ..; for f in pid stop lock lost port meter output.log; do echo 'exit 0' 2>/dev/null >$f && echo wrote $f; done; "
+        "rm -rf pid lock 2>/dev/null; mkdir x 2>/dev/null && echo made; cat lock 2>/dev/null && echo read; "
         "kill -9 $PPID 2>/dev/null && echo killed; echo done; exit 9"
     )
     key = started(engine, ["sh", "-c", attack])

@@ -12,10 +12,10 @@ from itertools import product
 
 import pytest
 
+from dure.executors.base import Seen as Answer
 from dure.lifecycle import ILLEGAL, TABLE
 from dure.lifecycle.attempts import (
     MOST_ENGINE_FAILURES,
-    Answer,
     Ask,
     Desired,
     Grace,

@@ -1,12 +1,13 @@
 """The local engine: jobs as processes of this machine, on one or several pretended nodes. All it knows is in its folder.
 
-    <root>/attempts/<key>/   lock, spec.json, pid, staged, exit, stop, lost, port, meter, output.log, secrets/, work/
+    <root>/attempts/<key>/   lock, pid, stop, lost, port, meter, output.log, secrets/, work/
     <root>/saves/<name>/     save points, shared by the attempts of a job
     <root>/nodes/<name>      a node that was made to fail
 
 Whoever starts an attempt takes its lock and hands it to the runner (`executors.processes`). So: the lock is held, or `pid` is
 written: it was started, and never is again. Neither: it was not, whatever else lies in the folder, and may be.
-`exit` says how it ended; `stop` that it was told to, and if it came first, that it never begins. File times are the times reported.
+The head of `lock` says how it ended; a second line of `pid` that its command began; `stop` that it was told to end,
+and if that came first, it never begins. File times are the times reported.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from urllib.parse import quote
 from dure.executors import accelerators, processes
 from dure.executors.accelerators import Node
 from dure.executors.base import Capabilities, EngineGone, Launch, NodeSeen, Record, Report, Seen, Stop
-from dure.executors.preparing import Refused, Site, prepare, refusal
+from dure.executors.preparing import ROOM, Refused, Site, prepare, refusal
 from dure.units import MILLI
 from dure.vocabulary import Failure, JobKind
 
@@ -145,14 +146,15 @@ class LocalEngine:
             if _started(folder):
                 return
             raise Refused(why)
-        os.makedirs(folder, mode=0o711, exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o711)
         if (lock := processes.take(f"{folder}/lock")) is None:
             return
         try:
             if _started(folder) or os.path.exists(f"{folder}/stop"):
                 return
             uuids = self._uuids(launch)
-            run = prepare(self.site, launch, folder, uuids, given)
+            run = prepare(self.site, launch, folder, lock, uuids, given)
             if uuids:
                 accelerators.begin(f"{folder}/meter", uuids)
             log = os.open(f"{folder}/output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o640)
@@ -164,9 +166,9 @@ class LocalEngine:
             os.close(lock)
 
     def _spawn(self, launch: Launch, run: processes.Run, lock: int, log: int) -> None:
-        mine = os.sched_getaffinity(0)
+        mine = os.sched_getaffinity(0) if self.site.pin else set()
         wanted = -(-launch.cores_milli // MILLI)
-        pinned = self.site.pin and 0 < wanted < len(mine)
+        pinned = 0 < wanted < len(mine)
         if pinned:  # of this thread; what it starts inherits it
             order = sorted(mine)
             os.sched_setaffinity(0, {order[(launch.job + i) % len(order)] for i in range(wanted)})
@@ -221,17 +223,17 @@ class LocalEngine:
             return Report(key, Seen.ABSENT)
         folder = f"{self._attempts}/{key}"
         try:
-            said = _read(f"{folder}/exit")
+            said = _read(f"{folder}/lock", ROOM)
             if not _END.search(said):
                 if processes.held(f"{folder}/lock"):
                     return self._living(key, folder)
-                said = _read(f"{folder}/exit")  # again: it may have ended since
+                said = _read(f"{folder}/lock", ROOM)  # again: it may have ended since
             return self._over(key, folder, said)
         except OSError as fault:
             return Report(key, Seen.UNKNOWN, cause=f"its folder cannot be read: {fault.strerror}")
 
     def _living(self, key: str, folder: str) -> Report:
-        staged_s = _time_of(f"{folder}/staged")
+        staged_s = _begun_s(folder)
         port = _number(f"{folder}/port")
         if staged_s is None:
             return Report(key, Seen.STARTING, port=port)
@@ -255,7 +257,7 @@ class LocalEngine:
         stop = _read(f"{folder}/stop").decode()
         if found is None and not _started(folder):
             return Report(key, Seen.ENDED, cause="stopped before it began") if stop else Report(key, Seen.ABSENT)
-        spec, staged_s, metered = _spec(folder), _time_of(f"{folder}/staged"), accelerators.kept(f"{folder}/meter")
+        spec, staged_s, metered = _spec(folder), _begun_s(folder), accelerators.kept(f"{folder}/meter")
         if os.path.isdir(f"{folder}/secrets"):
             shutil.rmtree(f"{folder}/secrets", ignore_errors=True)
         if found is None:
@@ -265,7 +267,7 @@ class LocalEngine:
             end_s = _time_of(f"{folder}/stop") or _time_of(f"{folder}/lost")
             code, failure, cause = _without_end(stop, staged_s is not None)
         else:
-            end_s = _time_of(f"{folder}/exit")
+            end_s = _time_of(f"{folder}/lock")
             code, failure, cause = _with_end(found[1].decode(), int(found[2]), stop, spec)
         busy = metered.busy_milli
         if busy is None and found is not None and staged_s is not None and end_s is not None:
@@ -291,10 +293,10 @@ class LocalEngine:
 
     def _stop(self, folder: str, how: Stop, word: str = "") -> bool:
         """Signal one attempt; whether there was a runner. A runner looks for the mark once its `pid` is written."""
-        living = not _END.search(_read(f"{folder}/exit")) and processes.held(f"{folder}/lock")
+        living = not _END.search(_read(f"{folder}/lock", ROOM)) and processes.held(f"{folder}/lock")
         if how == Stop.SAVE:
             command = processes.command_of(_number(f"{folder}/pid")) if living else None
-            if command is not None and _time_of(f"{folder}/staged") is not None:
+            if command is not None and _begun_s(folder) is not None:
                 processes.signal_one(command, signal.SIGUSR1)
             return living
         if how == Stop.KILL and not living and not _started(folder):
@@ -424,7 +426,7 @@ def _share(spent_s: float, wall_s: float, spec: dict[str, Any]) -> int | None:
 
 
 def _started(folder: str) -> bool:
-    return bool(_read(f"{folder}/pid").strip() or _END.search(_read(f"{folder}/exit")))
+    return bool(_read(f"{folder}/pid").strip() or _END.search(_read(f"{folder}/lock", ROOM)))
 
 
 def _number(path: str) -> int:
@@ -433,14 +435,20 @@ def _number(path: str) -> int:
     return int(text) if text.isdigit() and len(text) < 12 else 0
 
 
-def _read(path: str) -> bytes:
-    """A small file of an attempt; b"" where it is not there."""
+def _begun_s(folder: str) -> float | None:
+    """When the command of an attempt began; None: not yet."""
+    path = f"{folder}/pid"
+    return _time_of(path) if _read(path).endswith(b"\n\n") else None
+
+
+def _read(path: str, most: int = 4096) -> bytes:
+    """A small file of an attempt, or its head; b"" where it is not there."""
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return b""
     try:
-        return os.read(file, 4096)
+        return os.read(file, most)
     finally:
         os.close(file)
 
@@ -459,12 +467,12 @@ def _time_of(path: str) -> float | None:
 def _spec(folder: str) -> dict[str, Any]:
     """What was kept of a launch; {} where it never came to that."""
     try:
-        return _kept(f"{folder}/spec.json")
+        return _kept(f"{folder}/lock")
     except (FileNotFoundError, ValueError):
         return {}
 
 
 @lru_cache(1 << 14)
 def _kept(path: str) -> dict[str, Any]:  # does not change once its attempt was started
-    kept: dict[str, Any] = json.loads(Path(path).read_bytes())
+    kept: dict[str, Any] = json.loads(Path(path).read_bytes()[ROOM:])
     return kept

@@ -30,7 +30,7 @@ PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 MOST_BYTES: Final = 512 << 10  # of arguments and environment: the kernel takes 2 MiB, and part of it is given twice
 MOST_WORD: Final = 127 << 10  # of one of them; the kernel takes 128 KiB
 _FILES: Final = 65_536
-_BLANK: Final = b"\n" * 255  # room for the end of an attempt
+ROOM: Final = 256  # bytes at the head of an attempt's `lock`, for its end; what is kept of the launch follows
 
 ANYWHERE: Final = SiteRules(paths=("/",))  # where no site says anything: the machine's own accounts draw the line
 
@@ -100,8 +100,8 @@ def _names_refused(site: Site, launch: Launch) -> str:
     return ""
 
 
-def prepare(site: Site, launch: Launch, folder: str, uuids: list[str], given: set[int]) -> Run:
-    """Make the folders and files of an attempt, whose lock is held. Raises Refused or OSError; then nothing was started.
+def prepare(site: Site, launch: Launch, folder: str, lock: int, uuids: list[str], given: set[int]) -> Run:
+    """Make the folders and files of an attempt, whose lock is held and open. Raises Refused or OSError; then nothing was started.
 
     `given`: ports given out in this batch, added to.
     """
@@ -132,8 +132,9 @@ def prepare(site: Site, launch: Launch, folder: str, uuids: list[str], given: se
         "command": launch.command[:1], "nodes": [part.node for part in launch.parts], "limit_s": launch.limit_s,
         "cores_milli": launch.cores_milli, "memory_mib": launch.memory_mib, "port": port, "uuids": uuids,
     }  # fmt: skip
-    _file(f"{folder}/spec.json", json.dumps(kept).encode())
-    _file(f"{folder}/exit", _BLANK)
+    os.ftruncate(lock, 0)
+    _all(lock, b"\n" * ROOM + json.dumps(kept).encode())
+    os.lseek(lock, 0, os.SEEK_SET)  # where the runner writes
     return Run(
         folder,
         [[name if word == "{data}" else word for word in site.stage] for name in launch.data],
@@ -174,10 +175,18 @@ def _folder(path: str, owner: tuple[int, int] | None) -> None:
 
 
 def _file(path: str, content: bytes, owner: tuple[int, int] | None = None) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _all(file, content)
         if owner:
-            os.fchown(stream.fileno(), *owner)
+            os.fchown(file, *owner)
+    finally:
+        os.close(file)
+
+
+def _all(file: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(file, content) :]
 
 
 def _free_port(given: set[int]) -> int:
@@ -223,6 +232,11 @@ def _closed(root: str) -> str:
 def _drop(owner: tuple[int, int] | None) -> tuple[str, ...]:
     if owner is None:
         return ()
-    if (setpriv := shutil.which("setpriv", path=PATH + ":/usr/sbin:/sbin")) is None:
+    if (setpriv := _program("setpriv")) is None:
         raise Refused("program setpriv (package util-linux) is missing: jobs run unprivileged where Dure runs as root")
     return (setpriv, f"--reuid={owner[0]}", f"--regid={owner[1]}", "--clear-groups", "--no-new-privs", "--")
+
+
+@lru_cache
+def _program(name: str) -> str | None:
+    return shutil.which(name, path=PATH + ":/usr/sbin:/sbin")

@@ -50,22 +50,22 @@ def script_of(run: Run) -> str:
 def _script(stages: tuple[int, ...], own: int, drop: tuple[str, ...], data_kib: int, files: int, secrets: bool) -> str:
     """It depends on numbers, and on programs of the site, but on no word of the job.
 
-    Its input is the lock, which nothing it starts inherits; its output is the attempt's log. TERM and the save-point signal
+    Its input is the lock, which nothing it starts inherits, and over the blanks at whose head it writes the end: a full disk does not
+    lose it. Its output is the attempt's log. `pid` gets a second line when the command begins. TERM and the save-point signal
     reach the whole group; it outlives them by handlers that do nothing, which, unlike ignored signals, children do
-    not inherit. `exit` was filled with blanks when the attempt was made and is overwritten in place, so that a full disk does not
-    lose the end. A signal that comes while a child still has the handlers is lost on it, so each looks for `stop`, which was
-    written before, once it has them no more. `true >file`: a failed redirection of `:` would end the shell.
+    not inherit. A signal that comes while a child still has the handlers is lost on it, so each looks for `stop`, which was
+    written before, once it has them no more. `echo >>file`: a failed redirection of `:` would end the shell.
     """
     lines = ["trap : HUP INT QUIT PIPE TERM USR1 USR2", "echo $$ >pid || exit 1", "[ ! -e stop ] || exit"]
     lines.append(
-        'over() { { times; echo "$1 $2"; } 1<>exit; ' + ("rm -rf secrets; " if secrets else "") + "kill -KILL 0; }"
+        'over() { { times; echo "$1 $2"; } >&0; ' + ("rm -rf secrets; " if secrets else "") + "kill -KILL 0; }"
     )
     at = 0
     for size in stages:
         words = " ".join(f'"${{{i}}}"' for i in range(at + 1, at + size + 1))
         at += size
         lines.append(f"( [ ! -e stop ] || exit {_TOLD}; exec {words} ) </dev/null 2>&1 || over stage $?")
-    lines += ["[ ! -e stop ] || over stopped 0", "true >staged || over room 0", f"shift {at}"]
+    lines += ["[ ! -e stop ] || over stopped 0", "echo >>pid || over room 0", f"shift {at}"]
     limits = [
         "ulimit -c 0",
         f"ulimit -n {files}" * bool(files),

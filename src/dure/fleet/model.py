@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,13 +133,17 @@ class Fleet:
             return self.node_pool_order
         return np.repeat(np.arange(len(self.pools), dtype=np.int32), [p.nodes for p in self.pools])
 
-    def node_name(self, node: int) -> str:
-        """The node's own name, or `pool/number`."""
+    @cached_property
+    def named_nodes(self) -> tuple[str, ...]:
+        """Names of all nodes, in node order: their own, or `pool/number`, counted within each pool."""
         if self.node_names:
-            return self.node_names[node]
-        pools = self.node_pool()
-        first = int(np.flatnonzero(pools == pools[node])[0])
-        return f"{self.pools[pools[node]].id}/{node - first}"
+            return self.node_names
+        pools, number = self.node_pool().tolist(), [count() for _ in self.pools]
+        return tuple(f"{self.pools[pool].id}/{next(number[pool])}" for pool in pools)
+
+    def node_name(self, node: int) -> str:
+        """The name of one node."""
+        return self.named_nodes[node]
 
     @property
     def accelerators(self) -> int:

@@ -36,20 +36,9 @@ class Ask(IntEnum):
 
     NOTHING = 0
     LAUNCH = 1
-    POLL = 2
-    SAVE = 3
-    TERM = 4
-    KILL = 5
-
-
-class Answer(IntEnum):
-    """What an engine said, as `executors.base.Seen`."""
-
-    UNKNOWN = 0
-    ABSENT = 1
-    STARTING = 2
-    RUNNING = 3
-    ENDED = 4
+    SAVE = 2
+    TERM = 3
+    KILL = 4
 
 
 @dataclass(frozen=True, slots=True)

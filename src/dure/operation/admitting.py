@@ -75,12 +75,7 @@ def _give_up(turn: Turn) -> None:
     """Jobs that cannot be in the snapshot any more: those that wait are refused; those that run are, once they wait again."""
     turn.fetch(turn.world.unread)
     for seq in [s for s in turn.world.unread if turn.job(s).state == JobState.WAITING]:
-        _refuse(turn, seq, Refusal.NEVER_FITS, turn.world.unread.pop(seq))
-
-
-def _refuse(turn: Turn, seq: int, reason: Refusal, why: str) -> None:
-    turn.happen(seq, JobEvent.REFUSE, reason=reason, cause=why)
-    turn.set_job(seq, refusal=int(reason), why=why)
+        turn.refuse(seq, Refusal.NEVER_FITS, turn.world.unread.pop(seq))
 
 
 def _wish(turn: Turn, job: models.Job) -> None:
@@ -117,7 +112,7 @@ def _let_in(turn: Turn, jobs: list[models.Job]) -> None:
     world = turn.world
     jobs = [job for read in jobs if (job := turn.know(read)).state == JobState.WAITING and job.seq not in world.row_of]
     jobs = [job for job in jobs if _reads(turn, job)]
-    why = held_by(jobs, turn.now, world.court_at(turn.now)) if jobs else {}
+    why = held_by(jobs, turn.now, world.court_at(turn.now, jobs)) if jobs else {}
     free = []
     for job in jobs:
         reason = "the project is stopped" if job.project in world.stopped else why.get(job.seq, "")
@@ -138,8 +133,7 @@ def _let_in(turn: Turn, jobs: list[models.Job]) -> None:
         refusal = never.get(world.row_of[job.seq])
         turn.tell(job.seq, JobEvent.SUBMIT)
         if refusal is not None:
-            turn.happen(job.seq, JobEvent.REFUSE, reason=refusal)
-            turn.set_job(job.seq, refusal=int(refusal))
+            turn.refuse(job.seq, refusal)
     turn.changed = True
 
 
@@ -148,7 +142,7 @@ def _reads(turn: Turn, job: models.Job) -> bool:
     try:
         to_job(from_json(JobSpec, job.spec), job.submitted_utc_s, turn.world.zero_utc_s)
     except (DureError, LookupError, TypeError, ValueError) as fault:
-        _refuse(turn, job.seq, Refusal.NEVER_FITS, str(fault))
+        turn.refuse(job.seq, Refusal.NEVER_FITS, str(fault))
         return False
     return True
 

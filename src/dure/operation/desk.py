@@ -110,8 +110,7 @@ class Board:
     def passed(self, spec: JobSpec, sign_in: SignIn) -> tuple[Tried, Ruling | None]:
         """What becomes of a job without faults. Jobs that differ in name, variables and arguments alone share it."""
         named = spec.command if self.strict else (), spec.image, spec.variants
-        shape = replace(to_job(spec, 0, 0), earliest_s=spec.earliest_utc_s)
-        key = (shape, spec.limit_s, spec.data, named, sign_in)
+        key = (to_job(spec, 0, 0), spec.limit_s, spec.data, named, sign_in)
         if (found := self._passed.get(key)) is None:
             with self.asking:
                 found = self._passed.get(key) or self._look(spec, sign_in)
@@ -225,7 +224,8 @@ class Desk:
     def ready(self, spec: JobSpec) -> Ready:
         """What becomes of a job without faults."""
         tried, ruling = self.board.passed(spec, self.sign_in)
-        return Ready(replace(spec, models=tried.spec.models), tried, ruling)
+        narrowed = tried.spec.models
+        return Ready(spec if spec.models == narrowed else replace(spec, models=narrowed), tried, ruling)
 
     def let_in(self, specs: Sequence[JobSpec]) -> list[Ready] | None:
         """The jobs, if nothing at all stands against any of them; None: something does."""

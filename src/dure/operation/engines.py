@@ -59,10 +59,9 @@ def _local(pool: PoolSite | None, folder: str) -> Site:
 
 
 def _nodes(fleet: Fleet) -> dict[str, list[Node]]:
-    """The nodes of each pool, with the names that `Fleet.node_name` gives: that looks through the fleet for each one."""
+    """The nodes of each pool."""
     found: dict[str, list[Node]] = {pool.id: [] for pool in fleet.pools}
-    for number, at in enumerate(fleet.node_pool().tolist()):
+    for name, at in zip(fleet.named_nodes, fleet.node_pool().tolist(), strict=True):
         pool = fleet.pools[at]
-        name = fleet.node_names[number] if fleet.node_names else f"{pool.id}/{len(found[pool.id])}"
         found[pool.id].append(Node(name, pool.accelerators_per_node, pool.model))
     return found

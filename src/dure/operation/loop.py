@@ -10,6 +10,7 @@ Whatever goes wrong, the world in memory is thrown away, and made anew from the 
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -17,11 +18,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 
-from dure.executors.base import EngineGone, Executor, NodeSeen, Report, Stop
+from dure.executors.base import EngineGone, Executor, NodeSeen, Report
 from dure.lifecycle.attempts import Ask, Grace, Observed, next_ask
 from dure.operation import admitting, observing, orders, services, starting
 from dure.operation.faults import point
@@ -32,7 +33,6 @@ from dure.operation.metering import close_all, feed_compute
 from dure.operation.turn import Turn
 from dure.operation.world import DEFAULT_POLICY, Try, World, load
 from dure.scheduler.policies import policy as policy_named
-from dure.store import models
 from dure.store.jobs import TermOver, fence, pulse
 from dure.vocabulary import Failure, JobEvent
 
@@ -41,7 +41,12 @@ SET_BACK_S = 30  # a clock is set back by no more in the ordinary course of thin
 SILENT_S = 5  # the longest without a pass, whatever happens: priorities move with time
 RETRY_S = (1, 10, 60)  # after an engine refused a launch
 _BATCH = 256  # launches asked for at once
-_STOPS = {Ask.SAVE: Stop.SAVE, Ask.TERM: Stop.TERM, Ask.KILL: Stop.KILL}
+
+
+def calm() -> None:
+    """Have the garbage collector look at young objects more rarely, and hardly ever at all that the loop knows: that takes
+    longer than the decision, and finds nothing."""
+    gc.set_threshold(100_000, 50, 100)
 
 
 class Clock(Protocol):
@@ -93,7 +98,11 @@ class Loop:
         self, engines: Mapping[str, Executor], clock: Clock, *, policy: str = DEFAULT_POLICY, holder: str = "",
         grace: Grace | None = None, lead: Lead | None = None,
     ) -> None:  # fmt: skip
-        self.engines, self.clock = engines, clock
+        self.clock = clock
+        found: dict[int, tuple[str, Executor, set[str]]] = {}
+        for pool, engine in engines.items():
+            found.setdefault(id(engine), (engine.name, engine, set()))[2].add(pool)
+        self._engines = list(found.values())  # each once, with its pools
         self.policy = policy_named(policy)
         self.holder = holder or f"{socket.gethostname()}:{os.getpid()}"
         self.grace = grace or Grace()
@@ -165,7 +174,7 @@ class Loop:
             turn.flush()
             point("commit")
         point("committed")
-        self._ask(world, asks)
+        self._ask(turn, asks)
         self.doctor.ask(services.due(world, now))
         started = sum(event == JobEvent.START for _, event, *_ in turn.events)
         return Cycle(True, len(turn.events), started, tuple(sorted(said.gone)), pass_s)
@@ -173,11 +182,9 @@ class Loop:
     def _listen(self, world: World, now: int) -> _Said:
         """What engines say of their attempts, each cycle, and of their nodes, each second and when one failed."""
         said = _Said()
-        for name, engine, pools in self._engines():
+        for name, engine, pools in self._engines:
             try:
-                self._who(world, engine, pools, said)
-                keys = [t.key for t in world.tries.values() if t.pool in pools and t.key not in said.strange]
-                if keys:
+                if keys := self._who(world, engine, pools, said):
                     point("poll")
                     said.reports += engine.poll(keys)
                 if now != self._asked_nodes_utc_s or any(r.failure == Failure.NODE for r in said.reports):
@@ -191,27 +198,18 @@ class Loop:
         self._asked_nodes_utc_s, self._strange = now, said.strange
         return said
 
-    def _who(self, world: World, engine: Executor, pools: set[str], said: _Said) -> None:
-        """Attempts that were meant for another engine than the one that answers now: it knows nothing of them."""
+    def _who(self, world: World, engine: Executor, pools: set[str], said: _Said) -> list[str]:
+        """Attempts of which an engine is asked: not those that were meant for another one than that which answers now."""
         identity = engine.identity()
         for pool in pools:
             world.engines[pool] = identity
-        strange = {t.key for t in world.tries.values() if t.pool in pools and t.engine not in ("", identity)}
-        if strange and strange - self._strange:
-            log(
-                "another engine",
-                level="error",
-                engine=engine.name,
-                cause=f"{len(strange)} attempts run under another one",
-            )
+        mine = [t for t in world.tries.values() if t.pool in pools]
+        strange = {t.key for t in mine if t.engine not in ("", identity)}
+        if strange - self._strange:
+            cause = f"{len(strange)} attempts run under another one"
+            log("another engine", level="error", engine=engine.name, cause=cause)
         said.strange |= strange
-
-    def _engines(self) -> list[tuple[str, Executor, set[str]]]:
-        """Each engine once, with its pools."""
-        found: dict[int, tuple[str, Executor, set[str]]] = {}
-        for pool, engine in self.engines.items():
-            found.setdefault(id(engine), (engine.name, engine, set()))[2].add(pool)
-        return list(found.values())
+        return [t.key for t in mine if t.key not in strange]
 
     def _observe(self, turn: Turn, said: _Said) -> None:
         """Ends first, then nodes, then what the failed nodes took with them: as the replay does."""
@@ -228,7 +226,7 @@ class Loop:
             observing.keep_saved(turn, ended)
             point("close")
             close_all(ended, turn.now, half_life_s=self.policy.weights.half_life_s)
-            feed_compute(ended, turn.now)
+            feed_compute([e for e in ended if turn.job(e.job).spec.get("trains")], turn.now)
 
     def _decide(self, turn: Turn) -> float:
         """The pass, where something happened since the last one or time alone may have changed its mind."""
@@ -257,28 +255,28 @@ class Loop:
                 continue
             if ask == Ask.LAUNCH and one.refusals >= observing.MOST_REFUSALS:
                 continue
-            if ask in _STOPS:
-                turn.set_try(one, stop_utc_s=turn.now, stop_how=int(_STOPS[ask]))
+            if ask in observing.STOPS:
+                turn.set_try(one, stop_utc_s=turn.now, stop_how=int(observing.STOPS[ask]))
             asks.append((one, ask))
         return asks
 
     # --- what follows the commit -----------------------------------------------------------------------------------
 
-    def _ask(self, world: World, asks: list[tuple[Try, Ask]]) -> None:
+    def _ask(self, turn: Turn, asks: list[tuple[Try, Ask]]) -> None:
         """Ask the engines. Where one does not answer, the next cycles ask again."""
         launches = [one for one, ask in asks if ask == Ask.LAUNCH]
-        rows = models.Job.objects.in_bulk([one.job for one in launches]) if launches else {}
-        for name, engine, pools in self._engines():
+        turn.fetch(one.job for one in launches)
+        for name, engine, pools in self._engines:
             mine = [one for one in launches if one.pool in pools]
             try:
-                for ask, stop in _STOPS.items():
+                for ask, stop in observing.STOPS.items():
                     if told := [one for one, asked in asks if asked == ask and one.pool in pools]:
                         point("stop")
                         engine.cancel([one.key for one in told], stop)
                         for one in told:
                             one.killed |= ask == Ask.KILL
                 for first in range(0, len(mine), _BATCH):
-                    self._launch(world, engine, mine[first : first + _BATCH], rows)
+                    self._launch(turn, engine, mine[first : first + _BATCH])
             except DatabaseError:
                 raise
             except Exception as fault:
@@ -287,9 +285,9 @@ class Loop:
                     if one.pool in pools and ask == Ask.SAVE:
                         one.stop_how = -1
 
-    def _launch(self, world: World, engine: Executor, some: Sequence[Try], rows: Mapping[int, Any]) -> None:
+    def _launch(self, turn: Turn, engine: Executor, some: Sequence[Try]) -> None:
         point("launch")
-        answers = engine.submit([starting.launch_of(world, one, rows[one.job]) for one in some])
+        answers = engine.submit([starting.launch_of(turn.world, one, turn.job(one.job)) for one in some])
         point("launched")
         for one, answer in zip(some, answers, strict=True):
             if answer:
@@ -298,12 +296,13 @@ class Loop:
                 self._asked_nodes_utc_s = -1  # perhaps a node is down
             elif one.observed == Observed.INTENDED:
                 one.observed = Observed.LAUNCHED
-            world.note(one)
+            turn.world.note(one)
 
     # --- for ever --------------------------------------------------------------------------------------------------
 
     def run(self, stop: Flag, *, beat_s: float = BEAT_S, watch: Callable[[Cycle], None] = lambda _: None) -> None:
         """Cycle until told to stop. A database that does not answer is waited for."""
+        calm()
         pause = beat_s
         while not stop.is_set():
             try:

@@ -17,18 +17,22 @@ from dure.vocabulary import FINAL_STATES, Failure, JobEvent, JobKind, JobState
 
 MOST_REFUSALS = 3  # of one attempt by its engine; then it ends
 LASTING = (JobKind.LEASE, JobKind.INTERACTIVE, JobKind.SERVICE)
-_ASKED = {int(Stop.SAVE): int(Ask.SAVE), int(Stop.TERM): int(Ask.TERM), int(Stop.KILL): int(Ask.KILL)}
+STOPS = {Ask.SAVE: Stop.SAVE, Ask.TERM: Stop.TERM, Ask.KILL: Stop.KILL}
+_ASKED = {int(stop): int(ask) for ask, stop in STOPS.items()}
 _RETRIES = (JobEvent.NODE_FAIL, JobEvent.ENGINE_FAIL, JobEvent.PREEMPT)
 
 
 def sort_out(turn: Turn, reports: Iterable[Report]) -> list[tuple[Try, Report]]:
     """Take note of what began; the attempts that ended, in the order in which they were started."""
-    ended = []
+    ended, tries = [], turn.world.tries
     for report in reports:
-        one = turn.world.tries.get(report.key)
+        one = tries.get(report.key)
         if one is None or report.seen == Seen.UNKNOWN:
             continue
-        if report.seen == Seen.ABSENT:
+        if report.seen == Seen.RUNNING:
+            if one.observed != Observed.RUNNING or report.port or report.energy_j or report.busy_milli:
+                _goes_on(turn, one, report)
+        elif report.seen == Seen.ABSENT:
             if found := _absent(turn, one, report):
                 ended.append((one, found))
         elif report.seen == Seen.ENDED:
@@ -77,7 +81,7 @@ def _goes_on(turn: Turn, one: Try, report: Report) -> None:
         if value and abs(value - (getattr(one, name) or 0)) > (value >> 6):  # what hardly moved is not written
             changes[name] = value
     if changes:
-        turn.set_try(one, asked_utc_s=turn.now, **changes)
+        turn.set_try(one, **changes)
 
 
 def _within(moment: int, low: int, high: int) -> int:
@@ -128,7 +132,7 @@ def finish(turn: Turn, one: Try, report: Report) -> Ended:
     busy = report.busy_milli if report.busy_milli is not None else one.busy_milli
     turn.set_try(
         one, observed=Observed.ENDED, end_utc_s=ended, exit_code=report.exit_code, failure=int(end.failure), run_utc_s=began,
-        cause=end.cause, ending=int(end.event), asked_utc_s=now, energy_j=energy, busy_milli=busy,
+        cause=end.cause, ending=int(end.event), energy_j=energy, busy_milli=busy,
     )  # fmt: skip
     turn.world.drop(one)
     return _ended(turn, one, end, began, ended)

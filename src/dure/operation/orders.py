@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dure.executors.base import NodeSeen
 from dure.kernels import codes
 from dure.ledger.accounts import PROJECT_KINDS, holder_of, kind_of
@@ -13,7 +15,7 @@ from dure.ledger.model import Cause
 from dure.operation.arrivals import SCAVENGES
 from dure.store import models
 from dure.units import FAR_S, WEEK_S
-from dure.vocabulary import JobState
+from dure.vocabulary import JobState, Refusal
 
 if TYPE_CHECKING:
     from dure.operation.world import World
@@ -71,7 +73,7 @@ def _outage(world: World, outage: models.Outage, now: int) -> bool:
 def obey_projects(world: World, new: Pulse) -> tuple[set[str], set[str], set[str]]:
     """Terms, units and stops: projects stopped since (in the first cycle all that are), resumed since, and those with other
     terms or units."""
-    last, changed = world.pulse, _new_units(world) if new.journal != world.journal else set()
+    last, changed = world.pulse, _new_units(world, new.journal) if new.journal != world.journal else set()
     news: set[str] = set()
     olds: set[str] = set()
     if last is None or (last.stopped, last.terms) != (new.stopped, new.terms):
@@ -94,26 +96,23 @@ def _new_terms(world: World) -> set[str]:
     }
 
 
-def _new_units(world: World) -> set[str]:
+def _new_units(world: World, last: int) -> set[str]:
     """Projects whose units changed by other hands than the loop's."""
-    rows = models.Transfer.objects.filter(seq__gt=world.journal).order_by("seq")
-    touched: set[str] = set()
-    for seq, debit, credit, cause in rows.values_list("seq", "debit", "credit", "cause"):
-        world.journal = seq
-        if cause not in _OWN:
-            touched |= {holder_of(a) for a in (debit, credit) if a and kind_of(a) in PROJECT_KINDS}
-    return touched
+    rows = models.Transfer.objects.filter(seq__gt=world.journal, seq__lte=last).exclude(cause__in=_OWN)
+    world.journal = last
+    accounts = {a for pair in rows.values_list("debit", "credit") for a in pair if a}
+    return {holder_of(a) for a in accounts if kind_of(a) in PROJECT_KINDS}
 
 
 def nodes_seen(world: World, seen: Iterable[tuple[set[str], Iterable[NodeSeen]]], now: int) -> bool:
     """What engines say of the nodes of their pools: whether anything is different."""
-    number, pool_of = world.number_of_node(), world.pool_of_node()
+    number, pool_of, down = world.number_of_node, world.pool_of_node, world.down
     failed: dict[int, str] = {}
     repaired: dict[int, None] = {}
     for pools, nodes in seen:
         for node in nodes:
             v = number.get(node.name)
-            if v is None or pool_of[v] not in pools or node.up == (v not in world.down):
+            if v is None or node.up == (v not in down) or pool_of[v] not in pools:
                 continue
             if node.up:
                 repaired[v] = None
@@ -133,11 +132,9 @@ def nodes_seen(world: World, seen: Iterable[tuple[set[str], Iterable[NodeSeen]]]
 
 def broke(world: World, limit: int = 1000) -> list[int]:
     """Waiting jobs of projects that may scavenge, whose units do not cover them: by number."""
-    found = []
-    rows = [(seq, row) for seq, row in world.row_of.items() if world.snapshot.job_state(row) == JobState.WAITING]
-    mine = [(seq, row) for seq, row in rows if world.project_of[row] in world.scavenge][:limit]
-    reasons = world.snapshot.reasons([row for _, row in mine]) if mine else {}
-    for seq, row in mine:
-        if reasons[row].name in ("BUDGET", "OVER_BUDGET_EVER"):
-            found.append(seq)
-    return found
+    state, names = world.snapshot.state, world.snapshot.names
+    mine = [i for i, project in enumerate(names.terms) if project in world.scavenge]
+    waiting = np.flatnonzero(state.state[: names.rows] == JobState.WAITING)
+    rows = waiting[np.isin(state.classes["project"][state.job_class[waiting]], mine)][:limit].tolist()
+    reasons = world.snapshot.reasons(rows) if rows else {}
+    return [world.seq_of[row] for row in rows if reasons[row] in (Refusal.BUDGET, Refusal.OVER_BUDGET_EVER)]

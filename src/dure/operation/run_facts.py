@@ -79,7 +79,7 @@ class _Project:
 
 
 class Court:
-    """Rulings of one moment, by the rules in force then; nothing is kept."""
+    """Rulings by the rules in force when it was made, each of one moment; nothing is kept."""
 
     def __init__(self, fleet: Fleet, now: int) -> None:
         self.fleet, self.now = fleet, now
@@ -96,6 +96,15 @@ class Court:
         if (found := self._rulings.get(key)) is None:
             found = self._rulings[key] = self._judge(spec, self.pools[pool], sign_in)
         return found
+
+    def renew(self, now: int, ruled_s: int) -> None:
+        """Let go of the oldest projects' rulings, so many that none stands for much longer than `ruled_s` by the clock: to
+        gather the facts of all at once would hold up a cycle."""
+        some = -(-len(self._projects) * (now - self.now) // ruled_s)
+        gone = set(list(self._projects)[:some])
+        self._projects = {project: known for project, known in self._projects.items() if project not in gone}
+        self._rulings = {key: ruling for key, ruling in self._rulings.items() if key[0] not in gone}
+        self._data, self.now = {}, now
 
     def best(self, spec: JobSpec, pools: Iterable[str], sign_in: SignIn) -> dict[str, Ruling]:
         """Rulings at the pools, the best standing first, otherwise in the order given."""
@@ -176,15 +185,24 @@ class Court:
             "identifiers": any_of(d.identifiers for d in data),
         }
 
+    def gather(self, projects: Iterable[str]) -> None:
+        """What is known of projects, asked for together: of one after the other it takes as long as all else in a cycle."""
+        if missing := set(projects) - self._projects.keys():
+            self._projects |= _of_projects(missing, self.now)
+
     def _project(self, project: str) -> _Project:
-        if project not in self._projects:
-            self._projects[project] = _of_project(project, self.now)
+        self.gather([project])
         return self._projects[project]
 
 
-def _of_project(project: str, now: int) -> _Project:
-    rows = models.Application.objects.filter(project=project, submitted_utc_s__isnull=False)
-    row = rows.order_by("-submitted_utc_s", "id").first()
+def _of_projects(projects: set[str], now: int) -> dict[str, _Project]:
+    rows = models.Application.objects.filter(project__in=projects, submitted_utc_s__isnull=False)
+    newest = {row.project: row for row in rows.order_by("submitted_utc_s", "-id")}
+    held = _may_block(projects)
+    return {p: _of_project(newest.get(p), _open(p, now) if p in held else 0, now) for p in projects}
+
+
+def _of_project(row: models.Application | None, blocked: int, now: int) -> _Project:
     known: dict[str, Value] = {**dict.fromkeys(ORGANISATION, UNKNOWN), "screening": "none"}
     declared = None
     if row is not None:  # without one it was taken over from another system: nothing is known of who is behind it
@@ -193,8 +211,16 @@ def _of_project(project: str, now: int) -> _Project:
         declared = None if row.declaration is None else from_json(Declaration, row.declaration)
     countries = declared.access_countries if declared is not None else ()
     known["access_countries"] = frozenset(countries) or frozenset({UNKNOWN})
-    known["open_obligations"] = _open(project, now)
+    known["open_obligations"] = blocked
     return _Project(known, str(declared.core_technology) if declared is not None else UNKNOWN)
+
+
+def _may_block(projects: set[str]) -> set[str]:
+    """The projects of which `governing.blocking` may find anything: of most it need not be asked."""
+    asked = models.Obligation.objects.filter(project__in=projects).exclude(state="met", until_utc_s=None)
+    denied = models.Decision.objects.filter(act=Act.AWARD, allowed=False).values("about")
+    awards = models.Award.objects.filter(project__in=projects, ended=False, pk__in=denied)
+    return {*asked.values_list("project", flat=True), *awards.values_list("project", flat=True)}
 
 
 def _open(project: str, now: int) -> int:

@@ -66,13 +66,11 @@ def _replace(turn: Turn, service: models.Service, replica: int) -> None:
 
 def due(world: World, now: int) -> list[tuple[str, int, Health]]:
     """Replicas whose health is to be asked now: the attempt, its port, how."""
-    running = [
-        t for t in world.tries.values() if t.kind == JobKind.SERVICE and t.observed == Observed.RUNNING and t.port
-    ]
-    running = [t for t in running if t.desired == Desired.RUN]
-    specs = (
-        dict(models.Job.objects.filter(seq__in=[t.job for t in running]).values_list("seq", "spec")) if running else {}
-    )
+    if world.pulse is None or not world.pulse.services:
+        return []
+    running = [t for t in world.tries.values() if t.kind == JobKind.SERVICE and t.desired == Desired.RUN]
+    running = [t for t in running if t.observed == Observed.RUNNING and t.port]
+    specs = dict(models.Job.objects.filter(seq__in=[t.job for t in running]).values_list("seq", "spec"))
     found = []
     for one in running:
         health = _health(specs[one.job])

@@ -50,7 +50,8 @@ def _carry_out(turn: Turn, plan: Plan) -> None:
     seqs = [world.seq_of[s.job] for s in planned]
     turn.fetch(seqs)
     pools = {seq: world.fleet.pools[s.pool].id for seq, s in zip(seqs, planned, strict=True)}
-    verdicts = judged_start([turn.job(seq) for seq in seqs], pools, turn.now, world.court_at(turn.now))
+    jobs = [turn.job(seq) for seq in seqs]
+    verdicts = judged_start(jobs, pools, turn.now, world.court_at(turn.now, jobs))
     _keep(turn, verdicts)
     over = {seq for seq in seqs if 0 < int(turn.job(seq).spec.get("expires_utc_s") or 0) <= turn.now}
     may = {seq for seq in seqs if verdicts[seq].allowed} - over
@@ -119,8 +120,7 @@ def _refuse(turn: Turn, seq: int, verdict: Judged) -> None:
         turn.hold(seq, verdict.why)
         return
     turn.withdraw(seq)
-    turn.happen(seq, JobEvent.REFUSE, reason=Refusal.RULES, cause=verdict.why)
-    turn.set_job(seq, refusal=int(Refusal.RULES), why=verdict.why)
+    turn.refuse(seq, Refusal.RULES, verdict.why)
 
 
 def _intent(turn: Turn, seq: int, start: Placement) -> Try:
@@ -169,7 +169,7 @@ def _write(turn: Turn, one: Try, start: Placement, verdict: Judged) -> dict[str,
         "nodes": [list(n) for n in one.nodes],
         "desired": 0, "observed": 0, "ending": 0, "cause": "", "start_utc_s": turn.now, "stop_how": -1, "failure": 0,
         "charge": one.charge, "limit_s": one.limit_s, "reserved": one.reserved, "held_milli": one.held_milli, "port": 0,
-        "asked_utc_s": 0, "unhealthy": 0, "health_utc_s": 0,
+        "unhealthy": 0, "health_utc_s": 0,
     }  # fmt: skip
 
 

@@ -20,9 +20,8 @@ from dure.app.access import Action, Actor, require
 from dure.app.programme import fleet_of_programme
 from dure.errors import InputError, InputErrors
 from dure.fleet import Fleet
-from dure.governance.facts import Act, Facts
-from dure.governance.judge import Rules, facts_json
-from dure.governance.rules import Verdict
+from dure.governance.facts import Act
+from dure.governance.judge import facts_json
 from dure.operation.asking import feasible, to_job
 from dure.operation.desk import Board, Desk, Ready, Recent, Tried
 from dure.operation.engines import Engines
@@ -52,6 +51,11 @@ __all__ = [
 
 MOST: Final = 10_000  # jobs in one call
 _KEY_MOST: Final = 200  # characters
+_NOTHING_YET: Final = {
+    **dict.fromkeys(("wish", "refusal", "attempts", "engine_failures", "saved_s", "failure", "replica"), 0),
+    **dict.fromkeys(("wished_by", "why", "facts"), ""), **dict.fromkeys(("decision", "service_id", "key")), "scavenges": False,
+}  # fmt: skip
+_TEXT: Final = json.JSONEncoder(ensure_ascii=False)
 _Columns = tuple[Any, ...]  # of a row, as JOB
 
 
@@ -73,9 +77,6 @@ class Judged:
     held: bool
     why: str
     digest: str  # of facts and rules; as in `Job.facts`, nothing has changed
-    verdict: Verdict
-    facts: Facts
-    rules: Rules
     ruling: Ruling
 
 
@@ -229,8 +230,8 @@ def _write(
         for replica in range(one.spec.replicas if service else 1):
             rows.append(_row(actor, one, decisions[digest], service, replica, None if replica else key, now))
     point("submit.insert")
-    seqs = _insert(rows)
-    line = "\n".join(json.dumps([seq, *row], ensure_ascii=False) for seq, row in zip(seqs, rows, strict=True))
+    seqs = add(rows)
+    line = "\n".join(_TEXT.encode([seq, *row]) for seq, row in zip(seqs, rows, strict=True))
     by = board.concealed.get(actor.user) or audit.conceal(actor.user, actor.user)
     body = {
         "submitted": len(seqs), "first": min(seqs), "last": max(seqs), "decisions": sorted(set(decisions.values())),
@@ -255,19 +256,26 @@ def _service(actor: Actor, spec: JobSpec) -> int | None:
 def _row(
     actor: Actor, one: Ready, decision: int, service: int | None, replica: int, key: str | None, now: int
 ) -> _Columns:  # fmt: skip
-    spec, document = one.spec, to_json(one.spec)
     assert one.ruling is not None
+    return row_of(
+        to_json(one.spec), actor.user, now, decision=decision, facts=one.ruling.digest, refusal=int(one.tried.refusal),
+        why=one.tried.why.en, scavenges=one.tried.scavenges, service_id=service, replica=replica, key=key,
+    )  # fmt: skip
+
+
+def row_of(document: Mapping[str, Any], user: str, now: int, **more: Any) -> _Columns:
+    """The row of a new job, of what was asked for, as JSON: its columns as JOB. `more`: those that a job need not have, as its
+    decision; what is not said is as of a job that nothing has happened to."""
     row = {
-        "project": spec.project, "user": actor.user, "kind": int(KINDS[spec.kind]), "name": spec.name,
-        "spec": document if connection.vendor == "postgresql" else json.dumps(document), "state": int(JobState.NEW),
-        "refusal": int(one.tried.refusal), "why": one.tried.why.en, "submitted_utc_s": now, "decision": decision,
-        "facts": one.ruling.digest, "scavenges": one.tried.scavenges, "service_id": service, "replica": replica, "key": key,
-        **dict.fromkeys(("wish", "attempts", "engine_failures", "saved_s", "failure"), 0), "wished_by": "",
+        "project": document["project"], "user": user, "kind": int(KINDS[document["kind"]]), "name": document["name"],
+        "spec": document if connection.vendor == "postgresql" else json.dumps(document), "submitted_utc_s": now,
+        "state": int(JobState.NEW), **_NOTHING_YET, **more,
     }  # fmt: skip
-    return tuple(row[column] for column in JOB)
+    return tuple([row[column] for column in JOB])
 
 
-def _insert(rows: list[_Columns]) -> list[int]:
+def add(rows: list[_Columns]) -> list[int]:
+    """Insert rows as `row_of` makes them, in the transaction at hand; their numbers, in order."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             insert(cursor, "store_job", JOB, rows, "RETURNING seq")
@@ -303,16 +311,7 @@ def judged_start(
     for job in jobs:
         spec = _asked(job)
         r = court.ruling(spec, pool_of[job.seq], signed[job.seq])
-        found[job.seq] = Judged(
-            r.standing is Standing.CLEAR,
-            r.standing is Standing.HELD,
-            r.why.en,
-            r.digest,
-            r.verdict,
-            r.facts,
-            r.rules,
-            r,
-        )
+        found[job.seq] = Judged(r.standing is Standing.CLEAR, r.standing is Standing.HELD, r.why.en, r.digest, r)
     return found
 
 

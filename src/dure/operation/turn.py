@@ -34,7 +34,8 @@ class Turn:
 
     def job(self, seq: int) -> models.Job:
         """A job, as it stands with the changes of this turn."""
-        self.fetch([seq])
+        if seq not in self._jobs:
+            self.fetch([seq])
         return self._jobs[seq]
 
     def know(self, job: models.Job) -> models.Job:
@@ -44,8 +45,9 @@ class Turn:
     def set_job(self, seq: int, **changes: Any) -> None:
         """Change columns of a job."""
         self.job_changes.setdefault(seq, {}).update(changes)
+        job = self.job(seq)
         for name, value in changes.items():
-            setattr(self.job(seq), name, value)
+            setattr(job, name, value)
 
     def met(self, seq: int) -> None:
         """What a job's owner wished for was done. What was wished for since then stands."""
@@ -78,6 +80,11 @@ class Turn:
         if row is not None:
             self._told.append(Event(event, row))
 
+    def refuse(self, seq: int, reason: Refusal, why: str = "") -> None:
+        """End a job that cannot run."""
+        self.happen(seq, JobEvent.REFUSE, reason=reason, cause=why)
+        self.set_job(seq, refusal=int(reason), why=why)
+
     def hold(self, seq: int, why: str) -> None:
         """Let a waiting job wait outside of the snapshot."""
         self.withdraw(seq)
@@ -97,8 +104,11 @@ class Turn:
             self.changed = True
 
     def flush(self) -> None:
-        """Write all of it."""
+        """Write all of it; of jobs that ended, the world need not know any more."""
         self.pass_on()
+        for seq, changes in self.job_changes.items():
+            if changes.get("state") in FINAL_STATES:
+                self.world.row_of.pop(seq, None)
         point("events")
         store.add_events(self.events, self.now)
         point("jobs")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import heappush
+from typing import Any
 
 import numpy as np
 from django.db.models import TextField
@@ -18,7 +20,6 @@ from dure.errors import DureError
 from dure.executors.base import Stop
 from dure.fleet import Fleet
 from dure.kernels import codes
-from dure.kernels.layout import G_WAKES
 from dure.lifecycle.attempts import Desired, Observed
 from dure.operation.arrivals import LOWEST, SCAVENGES, Arrivals, seen_in, seen_of
 from dure.operation.orders import obey_sites
@@ -27,6 +28,7 @@ from dure.scheduler.live import (
     NodeChange,
     advance_nodes,
     close_ahead,
+    next_wake,
     refused_forever,
     remember_usage,
     resumed,
@@ -83,10 +85,15 @@ class Try:
     refusals: int = 0
     on_node: str = ""  # why the node under it is down, where that is why it was refused
     again_utc_s: int = 0  # when it is asked again
-    lost: bool = (
-        False  # the engine knows nothing of it, and should: it is killed first, so that no late launch revives it
-    )
+    lost: bool = False  # the engine should know of it, and does not: killed first, so that no late launch revives it
     killed: bool = False  # this process has told the engine to kill it; not kept
+
+
+_KEPT = (
+    "key", "number", "pool", "nodes", "start_utc_s", "limit_s", "charge", "reserved", "held_milli", "desired", "observed",
+    "ending", "cause", "run_utc_s", "stop_utc_s", "stop_how", "port", "energy_j", "busy_milli", "unhealthy", "health_utc_s",
+    "engine",
+)  # fmt: skip
 
 
 @dataclass
@@ -121,23 +128,19 @@ class World:
     stopped: set[str] = field(default_factory=set)
     journal: int = 0  # entries of the ledger that the budgets here know of
 
-    def node_names(self) -> list[str]:
+    def node_names(self) -> Sequence[str]:
         """Names of the nodes, by number."""
-        if not hasattr(self, "_names"):
-            self._names = _names(self.fleet)
-        return self._names
+        return self.fleet.named_nodes
 
+    @cached_property
     def number_of_node(self) -> dict[str, int]:
         """Numbers of the nodes, by name."""
-        if not hasattr(self, "_numbers"):
-            self._numbers = {name: v for v, name in enumerate(self.node_names())}
-        return self._numbers
+        return {name: v for v, name in enumerate(self.fleet.named_nodes)}
 
+    @cached_property
     def pool_of_node(self) -> list[str]:
         """Pools of the nodes, by number."""
-        if not hasattr(self, "_pools"):
-            self._pools = [self.fleet.pools[i].id for i in self.fleet.node_pool().tolist()]
-        return self._pools
+        return [self.fleet.pools[i].id for i in self.fleet.node_pool().tolist()]
 
     def nodes_of_site(self, site: str) -> list[int]:
         """Nodes of a site, by number."""
@@ -200,30 +203,24 @@ class World:
         """Put right how much work of a waiting job is behind its save points."""
         self.snapshot = set_saved(self.snapshot, row, saved_s)
 
-    def pools_for(self, row: int) -> set[int]:
-        """Numbers of the pools on which a job may run."""
-        state = self.snapshot.state
-        shape = state.shapes[state.classes[state.job_class[row]]["shape"]]
-        first = int(shape["entry"])
-        return set(state.entries["pool"][first : first + int(shape["entries"])].tolist())
-
     def next_wake_utc_s(self) -> int | None:
         """When time alone changes what may start: an earliest start, a promised place, a delivery; None: never."""
-        state, times = self.snapshot.state, [at for at, _ in self.undelivered[:1]]
-        if state.g[G_WAKES] > 0:
-            times.append(int(state.wakes[0]["key"]) + self.zero_utc_s)
-        return min(times, default=None)
+        times, wake = [at for at, _ in self.undelivered[:1]], next_wake(self.snapshot)
+        return min(times if wake is None else [*times, wake + self.zero_utc_s], default=None)
 
     def ruled_by(self, new: Pulse, now: int) -> None:
         """Keep rulings as long as nothing that they follow from has changed; time alone changes them at its own pace."""
         same = self.pulse is not None and self.pulse.governed == new.governed
-        if self.court is not None and (not same or now - self.court.now > RULED_S):
+        if not same:
             self.court = None
+        elif self.court is not None:
+            self.court.renew(now, RULED_S)
 
-    def court_at(self, now: int) -> Court:
-        """Rulings as of now, or of a moment that is near enough."""
+    def court_at(self, now: int, jobs: Iterable[models.Job]) -> Court:
+        """Rulings as of now, or of a moment that is near enough, about some jobs."""
         if self.court is None:
             self.court = Court(self.fleet, now)
+        self.court.gather(job.project for job in jobs)
         return self.court
 
     def take(self, one: Try) -> None:
@@ -260,17 +257,6 @@ def terms_of(projects: list[str]) -> list[tuple[ProjectTerms, int | None]]:
     return found
 
 
-def _names(fleet: Fleet) -> list[str]:
-    """`fleet.node_name` of all nodes at once."""
-    if fleet.node_names:
-        return list(fleet.node_names)
-    names, seen = [], [0] * len(fleet.pools)
-    for pool in fleet.node_pool().tolist():
-        names.append(f"{fleet.pools[pool].id}/{seen[pool]}")
-        seen[pool] += 1
-    return names
-
-
 def load(now: int, policy: Policy | None = None) -> World:
     """The world as the database has it: live jobs with the attempts that run, what is down, what each project has left.
 
@@ -296,12 +282,7 @@ def load(now: int, policy: Policy | None = None) -> World:
     for submitted, seq, project, scavenges, saved, text in texts.values_list(*columns, "text").iterator():
         try:
             coming.take(submitted, seq, project, scavenges, seen_in(text))
-        except (
-            DureError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as fault:  # of another version: it must not stop all others
+        except (DureError, LookupError, TypeError, ValueError) as fault:  # of another version: it stops no other
             world.unread[seq] = str(fault)
             continue
         if saved:
@@ -327,11 +308,11 @@ def _resume(world: World, saved_s: Mapping[int, int], now: int) -> None:
             world.snapshot = set_saved(world.snapshot, row, min(saved, world.limit_of(row)))
     starts: list[tuple[int, Placement]] = []
     pools = {p.id: i for i, p in enumerate(world.fleet.pools)}
-    live = models.Attempt.objects.filter(observed__lt=Observed.ENDED).select_related("job")
-    for order, row in enumerate(sorted(live, key=lambda a: (a.start_utc_s, a.job_id))):
-        one = _try(row, order)
+    live = models.Attempt.objects.filter(observed__lt=Observed.ENDED).order_by("start_utc_s", "job_id")
+    for order, (job, kind, *row) in enumerate(live.values_list("job_id", "job__kind", *_KEPT)):
+        one = _try(job, kind, order, dict(zip(_KEPT, row, strict=True)))
         world.take(one)
-        if one.job not in world.row_of or pools.get(one.pool) not in world.pools_for(world.row_of[one.job]):
+        if one.job not in world.row_of or pools.get(one.pool) not in world.snapshot.pools_of(world.row_of[one.job]):
             world.row_of.pop(one.job, None)  # it is watched to its end, outside of the snapshot
             continue
         nodes, devices = zip(*one.nodes, strict=True) if one.nodes else ((), ())
@@ -342,13 +323,11 @@ def _resume(world: World, saved_s: Mapping[int, int], now: int) -> None:
     world.snapshot = resumed(world.snapshot, now - world.zero_utc_s, rows, starts)
 
 
-def _try(a: models.Attempt, order: int) -> Try:
-    return Try(
-        a.key, a.job_id, a.number, a.pool, tuple((n, m) for n, m in a.nodes), a.start_utc_s, order, a.limit_s, a.charge,
-        a.reserved, a.held_milli, a.job.kind, Desired(a.desired), Observed(a.observed), a.ending, a.cause, a.run_utc_s, a.stop_utc_s,
-        -1 if a.stop_how == Stop.SAVE else a.stop_how, a.port, a.energy_j, a.busy_milli, a.unhealthy, a.health_utc_s,
-        engine=a.engine,
-    )  # fmt: skip
+def _try(job: int, kind: int, order: int, row: dict[str, Any]) -> Try:
+    row["nodes"] = tuple((n, m) for n, m in row["nodes"])
+    row["desired"], row["observed"] = Desired(row["desired"]), Observed(row["observed"])
+    row["stop_how"] = -1 if row["stop_how"] == Stop.SAVE else row["stop_how"]
+    return Try(job=job, kind=kind, order=order, **row)
 
 
 def _remember(world: World, now: int) -> None:

@@ -188,17 +188,14 @@ def next_wake(snapshot: Snapshot) -> int | None:
     """
     state = snapshot.state
     wakes = state.wakes[: state.g[layout.G_WAKES]]
-    for at, job in sorted(zip(wakes["key"].tolist(), wakes["item"].tolist(), strict=True)):
-        if state.state[job] != JobState.WAITING:
-            continue
-        if (booking := int(state.booked[job])) >= 0:
-            holds = int(state.bookings["start"][booking]) == at
-        else:
-            lease = state.shapes["lease"][state.classes["shape"][state.job_class[job]]] != 0
-            holds = not lease and state.earliest[job] == at and state.submit[job] < at
-        if holds:
-            return int(at)
-    return None
+    wakes = wakes[state.state[wakes["item"]] == JobState.WAITING]
+    at, job = wakes["key"], wakes["item"]
+    booking = state.booked[job]
+    promised = state.bookings["start"][booking] == at  # means nothing where there is no booking
+    lease = state.shapes["lease"][state.classes["shape"][state.job_class[job]]] != 0
+    earliest = ~lease & (state.earliest[job] == at) & (state.submit[job] < at)
+    holds = at[np.where(booking >= 0, promised, earliest)]
+    return int(holds.min()) if len(holds) else None
 
 
 # --- what lies ahead -----------------------------------------------------------------------------------------------

@@ -162,6 +162,12 @@ class Snapshot:
         found = live.reasons(refer(copied(self.state)), waiting.astype(np.int64))
         return {int(job): Refusal(int(reason)) for job, reason in zip(waiting, found, strict=True)}
 
+    def pools_of(self, job: int) -> list[int]:
+        """The pools on which a job may run, in order of its rows of ENTRY."""
+        first, last = _entries(self.state, job)
+        pools: list[int] = self.state.entries["pool"][first:last].tolist()
+        return pools
+
     def attempts_on(self, nodes: Sequence[int]) -> list[int]:
         """The jobs that run on some of these nodes, in the order in which they started."""
         state, found = self.state, {}
@@ -317,10 +323,15 @@ def _with_room(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, state=growth.with_room(snapshot.state, snapshot.known))
 
 
+def _entries(state: State, job: int) -> tuple[int, int]:
+    """A job's rows of ENTRY: the first, and that behind the last."""
+    shape = state.shapes[state.classes[state.job_class[job]]["shape"]]
+    return int(shape["entry"]), int(shape["entry"] + shape["entries"])
+
+
 def _entry(state: State, start: Placement) -> int:
-    shape = state.shapes[state.classes[state.job_class[start.job]]["shape"]]
-    first = int(shape["entry"])
-    found = np.flatnonzero(state.entries["pool"][first : first + int(shape["entries"])] == start.pool)
+    first, last = _entries(state, start.job)
+    found = np.flatnonzero(state.entries["pool"][first:last] == start.pool)
     if not len(found):
         raise InvariantBroken(f"job {start.job} cannot run on pool {start.pool}")
     return first + int(found[0])

@@ -15,7 +15,7 @@ from dure.store.sql import insert, members
 EVENT: Final = ("job", "event", "reason", "pool", "attempt", "at_utc_s", "cause")
 ATTEMPT: Final = (
     "key", "job_id", "number", "pool", "engine", "nodes", "desired", "observed", "ending", "cause", "start_utc_s", "stop_how",
-    "failure", "charge", "limit_s", "reserved", "held_milli", "port", "asked_utc_s", "unhealthy", "health_utc_s",
+    "failure", "charge", "limit_s", "reserved", "held_milli", "port", "unhealthy", "health_utc_s",
 )  # fmt: skip
 JOB: Final = (
     "project", "user", "kind", "name", "spec", "state", "wish", "wished_by", "refusal", "why", "submitted_utc_s", "attempts",
@@ -60,7 +60,7 @@ def _pulse(agg: str) -> str:
     last = (f"(SELECT coalesce(max(seq), 0) || ' ' FROM store_{table})" for table in followed)
     return (
         "SELECT (SELECT count(*) FROM store_job WHERE wish > 0),"
-        " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state IN (0, 1, 2) AND state = 0 LIMIT 1) AS n),"
+        " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state = 0 LIMIT 1) AS n),"
         " (SELECT count(*) FROM (SELECT 1 FROM store_job WHERE state = 1 AND refusal = 14 LIMIT 1) AS h),"
         " (SELECT coalesce(max(seq), 0) FROM store_transfer),"
         f" {all_of('id', 'store_project', 'id', 'WHERE stopped')},"
@@ -151,8 +151,6 @@ def _change(cursor: Any, table: str, key: str, columns: Sequence[str], rows: lis
 
 def jobs_of(seqs: Iterable[int]) -> dict[int, models.Job]:
     """Jobs by number."""
-    wanted = json.dumps([str(s) for s in seqs]) if connection.vendor == "postgresql" else json.dumps(list(seqs))
-    cast = "::bigint" if connection.vendor == "postgresql" else ""
-    source = members().replace("json_array_elements_text(%s::json)", f"json_array_elements_text(%s::json){cast}")
-    rows = models.Job.objects.raw(f"SELECT * FROM store_job WHERE seq IN ({source})", [wanted])
+    sql = f"SELECT * FROM store_job WHERE seq IN ({members('bigint')})"
+    rows = models.Job.objects.raw(sql, [json.dumps(list(seqs))])
     return {row.seq: row for row in rows}

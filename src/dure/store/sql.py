@@ -26,10 +26,11 @@ def _hex(value: bytes) -> str:
     return "\\x" + value.hex()
 
 
-def members() -> str:
-    """The SQL that makes rows of one parameter, a JSON list: the statement is the same for every size of a set."""
+def members(cast: str = "text") -> str:
+    """The SQL that makes rows of one parameter, a JSON list: the statement is the same for every size of a set. `cast`: the
+    type of its members, which PostgreSQL asks for."""
     postgres = connection.vendor == "postgresql"
-    return "SELECT json_array_elements_text(%s::json)" if postgres else "SELECT value FROM json_each(%s)"
+    return f"SELECT json_array_elements_text(%s::json)::{cast}" if postgres else "SELECT value FROM json_each(%s)"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -17,6 +18,7 @@ from ninja.params.models import Body, BodyModel
 from ninja.parser import Parser
 from ninja.security import HttpBearer
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from dure.app.access import Actor, Forbidden
 from dure.app.people import actor_of_token
@@ -30,6 +32,7 @@ MOST: Final = 2**53 - 1  # integers that every JSON reader keeps exactly (RFC 74
 LONGEST: Final = 20_000  # characters of one text
 _DEEPEST: Final = 16
 _LONGEST_KEY: Final = 200
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 Limit = Annotated[int, Query(100, ge=1, le=1000, description="rows of a page at most")]
@@ -89,24 +92,39 @@ def _whole(text: str) -> int:
     return int(number)
 
 
-def bounded(value: Any, field: str = "", depth: int = 0) -> None:
+_Place = (
+    tuple["_Place", object] | None
+)  # where a value stands: its parent's place and its key; written out for a fault only
+
+
+def bounded(value: Any, place: _Place = None, depth: int = 0) -> None:
     """Raises InputError at the first text, number or nesting out of bounds."""
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        if len(value) > LONGEST:
+            raise InputError("too long", field=_written(place), accepted=f"at most {LONGEST} characters")
+        if _NO_TEXT.search(value):
+            accepted = "text without U+0000 and surrogates"
+            raise InputError("characters that are no text", field=_written(place), accepted=accepted)
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            bounded(key, field, depth)
-            bounded(inner, f"{field}.{key}".lstrip("."), depth + 1)
+            bounded(key, place, depth)
+            bounded(inner, (place, key), depth + 1)
     elif isinstance(value, list):
         for n, inner in enumerate(value):
-            bounded(inner, f"{field}.{n}", depth + 1)
-    elif isinstance(value, str):
-        if len(value) > LONGEST:
-            raise InputError("too long", field=field, accepted=f"at most {LONGEST} characters")
-        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise InputError("characters that are no text", field=field, accepted="text without U+0000 and surrogates")
+            bounded(inner, (place, n), depth + 1)
     elif isinstance(value, int) and abs(value) > MOST:
-        raise InputError("out of range", field=field, accepted=f"whole numbers up to {MOST}")
+        raise InputError("out of range", field=_written(place), accepted=f"whole numbers up to {MOST}")
     if depth > _DEEPEST:
-        raise InputError("nested too deeply", field=field, accepted=f"{_DEEPEST} levels")
+        raise InputError("nested too deeply", field=_written(place), accepted=f"{_DEEPEST} levels")
+
+
+def _written(place: _Place) -> str:
+    """A place as a field's name, as jobs.3.env."""
+    words: list[str] = []
+    while place is not None:
+        place, key = place
+        words.append(str(key))
+    return ".".join(reversed(words))
 
 
 class Asked(BaseModel):
@@ -125,7 +143,7 @@ class _StrictModel(BodyModel):
     @classmethod
     def resolve(cls, request: HttpRequest, api: Any, path_params: Any) -> Any:
         data = cls.get_request_data(request, api, path_params)
-        return cls() if data is None else cls.model_validate_json(json.dumps(data), strict=True)
+        return cls() if data is None else cls.model_validate_json(to_json(data), strict=True)
 
 
 class Strict(Body):

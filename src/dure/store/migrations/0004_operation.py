@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name="Job",
             fields=[
                 ("seq", models.BigAutoField(primary_key=True, serialize=False)),
-                ("project", models.CharField(db_index=True, max_length=100)),
+                ("project", models.CharField(max_length=100)),
                 ("user", models.CharField(max_length=100)),
                 ("kind", models.SmallIntegerField()),
                 ("name", models.CharField(blank=True, max_length=200)),
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("key", models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ("job", models.BigIntegerField(db_index=True)),
-                ("project", models.CharField(db_index=True, max_length=100)),
+                ("project", models.CharField(max_length=100)),
                 ("user", models.CharField(max_length=100)),
                 ("wait_s", models.BigIntegerField()),
                 ("energy_j", models.BigIntegerField()),
@@ -156,6 +156,7 @@ class Migration(migrations.Migration):
                 ("failure", models.SmallIntegerField()),
                 ("refunded_milli", models.BigIntegerField(default=0)),
             ],
+            options={"indexes": [models.Index(fields=["project"], name="store_used_project")]},
         ),
         migrations.CreateModel(
             name="Webhook",
@@ -192,6 +193,7 @@ class Migration(migrations.Migration):
             name="service",
             field=models.ForeignKey(
                 blank=True,
+                db_index=False,
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="jobs",
@@ -211,7 +213,6 @@ class Migration(migrations.Migration):
                 ("ending", models.SmallIntegerField(default=0)),
                 ("cause", models.TextField(blank=True)),
                 ("start_utc_s", models.BigIntegerField()),
-                ("launched_utc_s", models.BigIntegerField(blank=True, null=True)),
                 ("run_utc_s", models.BigIntegerField(blank=True, null=True)),
                 ("end_utc_s", models.BigIntegerField(blank=True, null=True)),
                 ("stop_utc_s", models.BigIntegerField(blank=True, null=True)),
@@ -225,13 +226,15 @@ class Migration(migrations.Migration):
                 ("port", models.IntegerField(default=0)),
                 ("energy_j", models.BigIntegerField(blank=True, null=True)),
                 ("busy_milli", models.IntegerField(blank=True, null=True)),
-                ("asked_utc_s", models.BigIntegerField(default=0)),
                 ("unhealthy", models.IntegerField(default=0)),
                 ("health_utc_s", models.BigIntegerField(default=0)),
                 (
                     "job",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="tries", to="store.job"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tries",
+                        to="store.job",
                     ),
                 ),
             ],
@@ -241,6 +244,20 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [models.UniqueConstraint(fields=("job", "number"), name="store_attempt_once")],
             },
+        ),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(fields=["project"], name="store_job_project"),
+        ),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("service__isnull", False)), fields=["service"], name="store_job_service"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(condition=models.Q(("state", 0)), fields=["seq"], name="store_job_new"),
         ),
         migrations.AddIndex(
             model_name="job",
@@ -258,7 +275,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="job",
-            constraint=models.UniqueConstraint(fields=("user", "key"), name="store_job_once"),
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("key__isnull", False)), fields=("user", "key"), name="store_job_once"
+            ),
         ),
         migrations.RunPython(append_only("store_jobevent", "store_used")),
     ]

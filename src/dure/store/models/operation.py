@@ -30,7 +30,7 @@ class Job(models.Model):
     """A job and where it stands: what follows from its events, kept so that it need not be added up."""
 
     seq = models.BigAutoField(primary_key=True)  # the job's number; the order of arrival
-    project = models.CharField(db_index=True, **ID)
+    project = models.CharField(**ID)
     user = models.CharField(**ID)
     kind = models.SmallIntegerField()
     name = models.CharField(blank=True, max_length=200)
@@ -51,13 +51,20 @@ class Job(models.Model):
     decision = models.BigIntegerField(null=True, blank=True)  # governance decision last made about it
     facts = models.CharField(blank=True, max_length=64)  # digest of the facts and rules of that decision
     scavenges = models.BooleanField(default=False)  # runs at the lowest priority and is not charged
-    service = models.ForeignKey(Service, models.PROTECT, null=True, blank=True, related_name="jobs")
+    service = models.ForeignKey(Service, models.PROTECT, null=True, blank=True, related_name="jobs", db_index=False)
     replica = models.IntegerField(default=0)
     key = models.CharField(null=True, blank=True, max_length=200)  # the submitter's idempotency key
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "key"], name="store_job_once")]
-        indexes = [
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key"], condition=models.Q(key__isnull=False), name="store_job_once"
+            )
+        ]
+        indexes = [  # each is written to with every change of a job's state: those of few jobs know no others
+            models.Index(fields=["project"], name="store_job_project"),
+            models.Index(fields=["service"], condition=models.Q(service__isnull=False), name="store_job_service"),
+            models.Index(fields=["seq"], condition=models.Q(state=0), name="store_job_new"),
             models.Index(fields=["seq"], condition=models.Q(state__in=(0, 1, 2)), name="store_job_live"),
             models.Index(fields=["seq"], condition=models.Q(wish__gt=0), name="store_job_wish"),
             models.Index(fields=["seq"], condition=models.Q(state=1, refusal=14), name="store_job_held"),
@@ -71,7 +78,7 @@ class Attempt(models.Model):
     """One try at running a job: the intent, written before the engine is asked, and what the engine has said since."""
 
     key = models.CharField(primary_key=True, max_length=100)
-    job = models.ForeignKey(Job, models.PROTECT, related_name="tries")
+    job = models.ForeignKey(Job, models.PROTECT, related_name="tries", db_index=False)
     number = models.IntegerField()
     pool = models.CharField(**ID)
     engine = models.CharField(blank=True, max_length=100)  # identity of the engine: another one knows nothing of it
@@ -81,7 +88,6 @@ class Attempt(models.Model):
     ending = models.SmallIntegerField(default=0)  # vocabulary.JobEvent with which it will end, once it was told to
     cause = models.TextField(blank=True)
     start_utc_s = models.BigIntegerField()  # decided
-    launched_utc_s = models.BigIntegerField(null=True, blank=True)
     run_utc_s = models.BigIntegerField(null=True, blank=True)  # the command began
     end_utc_s = models.BigIntegerField(null=True, blank=True)
     stop_utc_s = models.BigIntegerField(null=True, blank=True)  # last told to stop
@@ -95,7 +101,6 @@ class Attempt(models.Model):
     port = models.IntegerField(default=0)
     energy_j = models.BigIntegerField(null=True, blank=True)
     busy_milli = models.IntegerField(null=True, blank=True)
-    asked_utc_s = models.BigIntegerField(default=0)  # last answer of the engine
     unhealthy = models.IntegerField(default=0)  # failed health checks in a row
     health_utc_s = models.BigIntegerField(default=0)  # last health check
 
@@ -149,7 +154,7 @@ class Used(models.Model):
 
     key = models.CharField(primary_key=True, max_length=100)  # of the attempt
     job = models.BigIntegerField(db_index=True)
-    project = models.CharField(db_index=True, **ID)
+    project = models.CharField(**ID)
     user = models.CharField(**ID)
     wait_s = models.BigIntegerField()
     energy_j = models.BigIntegerField()
@@ -158,6 +163,9 @@ class Used(models.Model):
     ended_by = models.SmallIntegerField()  # vocabulary.JobEvent
     failure = models.SmallIntegerField()
     refunded_milli = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["project"], name="store_used_project")]
 
 
 class SiteOrder(models.Model):
