@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.rows import HEADER, Row, machine, markdown
 
-GROUPS = ("kernels", "workload", "fgd", "programme", "ledger", "governance", "audit", "api", "operate")
+GROUPS = ("kernels", "workload", "fgd", "programme", "ledger", "governance", "audit", "api", "operate", "pledges")
 MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
 
 

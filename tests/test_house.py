@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "dure"
 PURE = [
-    "reports", "planner", "pledges", "simulator", "accounting", "scheduler", "programme", "lifecycle", "fleet",
+    "reports", "planner", "pledges", "mentions", "simulator", "accounting", "scheduler", "programme", "lifecycle", "fleet",
     "workload", "ledger", "governance", "audit", "kernels", "vocabulary.py", "errors.py", "units.py",
 ]  # fmt: skip
 

@@ -136,6 +136,8 @@ def cases(world: World) -> list[Case]:
     alpha: dict[str, Any] = {"of": ("alpha",), "application": False}
     either = alpha | {"also": A.OPERATE}
     ended, live, site = f"/jobs/{jobs['ended']}", f"/jobs/{jobs['live']}", jobs["site"]
+    pledges = world.pledged
+    mine, waits = f"/pledges/proposals/{pledges.proposal}", {"kind": "accept", "mention": pledges.waiting}
     soon = {"from_utc_s": world.now + 100, "to_utc_s": world.now + 200}
     return [
         Case("GET /me", None),
@@ -245,6 +247,16 @@ def cases(world: World) -> list[Case]:
         Case("GET /webhooks", A.READ_JOB),
         Case("POST /webhooks", A.SUBMIT_JOB, 201, **alpha, body={"project": "alpha", "url": "https://example.org/"}),
         Case("DELETE /webhooks/{seq}", A.SUBMIT_JOB, 204, **alpha, path=f"/webhooks/{jobs['webhook']}"),
+        Case("GET /pledges", A.READ_PLEDGE),
+        Case("GET /pledges/{id}", A.READ_PLEDGE, path=f"/pledges/{pledges.pledge}"),
+        Case("GET /pledges/{id}", A.READ_PLEDGE, 404, path="/pledges/none"),
+        Case("GET /pledges/queue", A.EDIT_PLEDGE),
+        Case("GET /pledges/proposals", A.EDIT_PLEDGE),
+        Case("POST /pledges/documents", A.EDIT_PLEDGE, 201, body={"name": "a.txt", "text": "It will have 40 GPUs by 2027."}),
+        Case("POST /pledges/proposals", A.EDIT_PLEDGE, 201, body=waits),
+        Case("POST /pledges/proposals", A.EDIT_PLEDGE, 404, body={"kind": "accept", "mention": 10**6}),
+        Case("POST /pledges/proposals/{seq}/confirm", A.EDIT_PLEDGE, path=f"{mine}/confirm", but={"second": 403}),
+        Case("POST /pledges/proposals/{seq}/refuse", A.EDIT_PLEDGE, path=f"{mine}/refuse", body={"note": "no"}),
     ]  # fmt: skip
 
 

@@ -28,10 +28,12 @@ KNOWN = {
     "call": ["open", "done", "review"], "track": ["all"], "model": ["H200", "RNGD"], "sector": ["academia"],
     "project": ["alpha", "omega"], "source": ["alpha"], "target": ["beta"], "lead": ["", "lead-gamma"], "rule": ["ranked"],
     "zone": ["Asia/Seoul", "UTC"], "month": ["2026-01"], "debit": ["project:alpha"], "credit": ["adjusted"],
-    "kind": ["adjust", "new", "rapid"], "user": ["stranger"], "role": ["auditor", "member"], "application": ["review-theta"],
+    "kind": ["adjust", "new", "rapid", "accept", "link", "dismiss", "revise"], "user": ["stranger"],
+    "role": ["auditor", "member"], "application": ["review-theta"],
     "reviewer": ["reviewer"], "asset": ["unit"], "id": ["fresh", "open-gamma", ""], "reason": ["because"], "text": ["because"],
     "closes_utc_s": [1_900_000_000], "opens_utc_s": [1_700_000_000], "period_start_utc_s": [2_000_000_000], "months": [1, 2],
     "accelerators": [1, 8], "ids": [["open-delta"]], "rules": [["ranked"]], "start_month": [0], "scores": [{"merit": 4000}],
+    "pledge": ["chips", ""], "mention": [1, 2, 3], "content": ["SXQgd2lsbCBoYXZlIDQwIEdQVXMgYnkgMjAyNy4="], "note": ["because"],
 }  # fmt: skip
 IDS = {
     "/applications/": [
@@ -40,6 +42,7 @@ IDS = {
     ],
     "/calls/": ["open", "done", "draft", "review"],
     "/projects/": ["alpha", "beta"],
+    "/pledges/": ["chips"],
 }  # fmt: skip
 
 
@@ -78,6 +81,7 @@ def kept() -> Iterator[None]:
 @pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("who", ["office", "lead-alpha"])
 def test_no_input_is_the_servers_fault(world: World, who: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert world.pledged.pledge == "chips"
     for operation in operations():
         _attack(operation, world.tokens[who], caplog)
 

@@ -84,6 +84,16 @@ def application(project: str, call: str, **more: Any) -> Application:
     return Application(call=call, project=project, **{**given, **more})
 
 
+@dataclass(frozen=True)
+class Pledged:
+    """What there is of pledges: numbers of mentions, of an open proposal, and the id of a pledge."""
+
+    pledge: str
+    taken: int
+    waiting: int
+    proposal: int
+
+
 @dataclass
 class World:
     """The programme, and a token for everybody."""
@@ -108,6 +118,23 @@ class World:
         from django.test import Client
 
         return Client(raise_request_exception=False, SERVER_NAME="127.0.0.1")
+
+    @cached_property
+    def pledged(self) -> Pledged:
+        """A page with three statements: of one a pledge, of one a proposal of `second`, one that waits. Made when first asked."""
+        from datetime import date
+
+        from dure.tracking import importing, reading, reviewing
+        from dure.tracking.stored import said_of
+        from tests.tracking.pledge_world import ONE, page
+
+        then = self.now - 9
+        importing.import_documents(self.office, reading.readings([page(ONE, published=date(2026, 7, 1))]), then)
+        first, second, third = said_of()
+        pledge = reviewing.accept(self.office, first, then, {"pledge": "chips"})
+        reviewing.confirm(self.actor("second"), pledge.seq, then)
+        open = reviewing.dismiss(self.actor("second"), second, "an aim", then)
+        return Pledged(pledge.pledge, first, third, open.seq)
 
     def ask(self, method: str, path: str, who: str | None = "office", body: Any = None, **headers: str) -> Any:
         """A request as `who`; the response, its document as `.doc`."""

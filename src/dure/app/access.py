@@ -78,6 +78,8 @@ class Action(StrEnum):
     SUBMIT_JOB = "submit_job"  # for a project; to cancel, requeue and open it too
     OPERATE = "operate"  # sites and nodes: drain, cap, outages, reconcile
     STOP_PROJECT = "stop_project"  # its jobs, and the terms it runs by
+    READ_PLEDGE = "read_pledge"  # what was promised in public, and what the records show of it
+    EDIT_PLEDGE = "edit_pledge"  # import documents; propose, confirm and refuse decisions
 
 
 A, R, W = Action, Role, Reach
@@ -131,6 +133,8 @@ MAY: dict[Action, dict[Role, Reach]] = {
     A.SUBMIT_JOB: {R.PI: W.OWN, R.MEMBER: W.OWN},
     A.OPERATE: {R.OPERATOR: W.ALL, R.OFFICE: W.ALL},
     A.STOP_PROJECT: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL, R.OPERATOR: W.ALL},
+    A.READ_PLEDGE: {R.APPLICANT: W.ALL},
+    A.EDIT_PLEDGE: {R.OFFICE: W.ALL, R.COMPLIANCE: W.ALL, R.AUDITOR: W.ALL},
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dure.errors import InputError
 
 if TYPE_CHECKING:
     from dure.app.twin import Experiment
-    from dure.reports.report import Section
+    from dure.reports.report import Report, Section
     from dure.reports.table import Table, Value
     from dure.reports.words import Words
     from dure.workload.columns import Workload
@@ -63,15 +63,26 @@ def save_logs(done: Experiment, log: Path | None) -> None:
             write_runlog(run.log, stream, path.suffix[1:])
 
 
-def save_report(done: Experiment, out: Path | None, language: str = "en", first: Sequence[Section] = ()) -> None:
-    """The HTML report; `first` are sections to be shown before those of the runs."""
+def save_report(
+    done: Experiment,
+    out: Path | None,
+    language: str = "en",
+    first: Sequence[Section] = (),
+    opening: Sequence[Section] = (),
+) -> None:
+    """The HTML report; `first` and `opening` as in `build_report`."""
     if out is None:
         return
-    from dure.formats.html import write_report
-    from dure.formats.streams import replaced
     from dure.reports.report import build_report
 
-    report = build_report(done.runs, done.scenario, language=language, first=first)
+    save_page(build_report(done.runs, done.scenario, language=language, first=first, opening=opening), out)
+
+
+def save_page(report: Report, out: Path) -> None:
+    """A report as a page."""
+    from dure.formats.html import write_report
+    from dure.formats.streams import replaced
+
     with replaced(out) as stream, TextIOWrapper(stream, encoding="utf-8", newline="\n") as text:
         write_report(report, text)
 

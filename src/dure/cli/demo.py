@@ -48,13 +48,17 @@ def demo(
     for old in out.glob("programme.db*"):  # of an earlier demonstration
         old.unlink()
     setup({"DURE_DATABASE_URL": f"sqlite:///{out / 'programme.db'}"})
+    from dure.app import awarding, outputs, people, twin
     from dure.app import demo as use
-    from dure.app import outputs, people, twin
     from dure.app.inputs import open_fleet, open_policy, workload_maker
     from dure.operation.demo import rehearse
     from dure.reports.awards import awards_section
     from dure.reports.live import live_section
+    from dure.reports.pledges import pledges_section
     from dure.reports.words import Words
+    from dure.tracking.demo import set_up
+    from dure.tracking.reporting import report_data
+    from dure.tracking.stored import day_of
 
     policies = [open_policy(name) for name in policy.split(",")]
     with watch("a call, from applications to awards"):
@@ -72,10 +76,17 @@ def demo(
         awards_section(use.lines(people.actor_of(use.OFFICE), done, language), done.totals, words),
         live_section(ran.rows, ran.failed_node, words),
     ]
+    with watch("what was promised, and what the records show"):
+        office, end = people.actor_of(use.OFFICE), awarding.months_from(done.call, 0, done.call.period_months)[1]
+        set_up(office, end)
+        opening = pledges_section(report_data(office, day_of(end), end, language), words)
     with watch("writing"):
-        outputs.save_report(found, out / "report.html", language, sections)
+        outputs.save_report(found, out / "report.html", language, sections, [opening])
         entries = use.publish_log(out, done.call.closes_utc_s)
-    emit([sections[0].tables[0], *outputs.tables(found, language)[:1], sections[1].tables[0]], Form.TEXT)
+    emit(
+        [opening.tables[0], sections[0].tables[0], *outputs.tables(found, language)[:1], sections[1].tables[0]],
+        Form.TEXT,
+    )
     note(f"wrote {out / 'report.html'}")
     note(f"{entries} entries in the signed log: dure audit verify {out / 'export.dure'} --key {out / 'programme.pub'}")
     note(f"look around: cd {out}; dure balance; dure serve & dure --as {ran.leads[0]} submit -- hostname")

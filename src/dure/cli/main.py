@@ -55,6 +55,7 @@ VERBS = {  # where each is, and what it is for
     "model": ("model:app", "Models: licence, lineage, evaluation, release, card."),
     "data": ("model:data", "Data sets: their classes, and where they may be."),
     "audit": ("audit:app", "The log of decisions: sign, export, prove and verify it; be its witness."),
+    "pledge": ("pledge:app", "What public documents promised, beside what the records show."),
     "demo": ("demo:demo", "A generated call whose awards a simulated month spends."),
     "simulate": ("simulate:simulate", "Replay a workload under several policies."),
     "policies": ("policies:policies", "List the scheduling policies."),

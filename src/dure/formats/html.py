@@ -44,6 +44,7 @@ def write_report(report: Report, stream: TextIO) -> None:
         f"<title>{_text(report.title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n",
         _header(report, words),
         "<main>\n",
+        *(_section(section, words) for section in report.opening),
         _comparison(report, words),
         *(_section(section, words) for section in report.sections),
         f"</main>\n<footer><p>{_text(words('made_by'))}</p></footer>\n",
@@ -77,7 +78,7 @@ def _header(report: Report, words: Words) -> str:
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in report.notes)
     findings = "".join(f"<li>{_text(finding)}</li>" for finding in report.findings)
     return (
-        f'<header>\n<p class="mark">{_LOGO}<span>Dure</span> {_text(words("report"))}</p>\n'
+        f'<header>\n<p class="mark">{_LOGO}<span>Dure</span> {_text(words(report.mark))}</p>\n'
         f'<h1>{_text(report.title)}</h1>\n<dl class="facts">{facts}</dl>\n{notes}'
         f'<ul class="findings">{findings}</ul>\n</header>\n'
     )
@@ -92,7 +93,7 @@ _LOGO = (
 def _comparison(report: Report, words: Words) -> str:
     return (
         f'<section id="comparison"><h2>{_text(report.comparison.title)}</h2>'
-        f"<p>{_text(words('comparison_lead'))}</p>{_table(report.comparison, words)}</section>\n"
+        f"<p>{_text(words(report.lead))}</p>{_table(report.comparison, words)}</section>\n"
     )
 
 

@@ -41,15 +41,18 @@ class Report:
     comparison: Table
     sections: list[Section]
     notes: list[str] = field(default_factory=list)
+    opening: list[Section] = field(default_factory=list)  # shown before the comparison
+    mark: str = "report"  # key of the words beside Dure's name
+    lead: str = "comparison_lead"  # key of the words under the first table's title
 
 
 def build_report(
     runs: Sequence[Run], scenario: Scenario | None = None, *, baseline: str = "", language: str = "en",
-    first: Sequence[Section] = (),
+    first: Sequence[Section] = (), opening: Sequence[Section] = (),
 ) -> Report:  # fmt: skip
     """The report of runs of one workload on one fleet, under one or more policies and seeds.
 
-    `first` are sections to be shown before those of the runs.
+    `first` are sections to be shown before those of the runs, `opening` those before the comparison.
     The baseline of differences is the first policy if not named. Raises UnknownName for a language, ValueError
     without runs.
     """
@@ -77,6 +80,7 @@ def build_report(
         findings=_findings(runs, words),
         comparison=tables.comparison(runs, words),
         sections=[s for s in sections if s is not None],
+        opening=[*opening],
         notes=[] if all(run.log.complete for run in runs) else [words("stopped")],
     )
 

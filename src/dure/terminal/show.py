@@ -75,7 +75,7 @@ def _print_text(table: Table, console: Console) -> None:
     if sum(widths) > console.width and len(body) < len(head):
         drawn.add_column(head[0])
         for line in body:
-            drawn.add_column(Text(line[0]), justify="right")
+            drawn.add_column(Text(line[0]), justify="right" if any(numeric) else "left")
         for j in range(1, len(head)):
             drawn.add_row(Text(head[j]), *(Text(line[j], style.get((i, j), "")) for i, line in enumerate(body)))
     else:

@@ -1,4 +1,4 @@
-"""The API under /api/: the use cases of `dure.app` and `dure.operation`, one operation each. What it takes
+"""The API under /api/: the use cases of `dure.app`, `dure.operation` and `dure.tracking`, one operation each. What it takes
 and gives is `dure.programme.model`, `dure.workload.spec` and `dure.operation.views`."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dure.errors import InputError, InputErrors
 from dure.operation import sites as sites_
 from dure.operation import views
 from dure.programme import model
-from dure.web import applications, awards, books, calls, decisions, jobs, people, reviews, sites, stream
+from dure.web import applications, awards, books, calls, decisions, jobs, people, pledges, reviews, sites, stream
 from dure.web.problems import MEDIA_TYPE, install
 from dure.web.requests import BEARER, LONGEST, MOST, Checked, view
 from dure.workload import spec
@@ -113,7 +113,7 @@ def make_api() -> Api:
     """The API with all its operations."""
     api = Api(
         title="Dure", version=__version__, urls_namespace="api", auth=BEARER, parser=Checked(), renderer=Json(),
-        description="Calls, applications, reviews, awards, balances, jobs and sites of an AI-compute programme.",
+        description="Calls, applications, reviews, awards, balances, jobs, sites and pledges of an AI-compute programme.",
     )  # fmt: skip
     install(api)
     api.add_decorator(view, mode="view")
@@ -128,6 +128,7 @@ def make_api() -> Api:
         stream,
         jobs,
         sites,
+        pledges,
     ):  # what is read most is looked up first
         api.add_router("", module.router, tags=[module.__name__.rpartition(".")[2]])
     return api

@@ -29,6 +29,7 @@ from dure.store.models.operation import (
     Used,
     Webhook,
 )
+from dure.store.models.pledges import PledgeDecision, PledgeDocument, PledgeMention, PledgeProposal
 from dure.store.models.programme import (
     Answered,
     Application,
@@ -80,6 +81,10 @@ __all__ = [
     "Terms",
     "Used",
     "Webhook",
+    "PledgeDecision",
+    "PledgeDocument",
+    "PledgeMention",
+    "PledgeProposal",
     "Answered",
     "Application",
     "Award",

@@ -1,0 +1,398 @@
+"""How a sentence stands to what it says, by rules with ids. Pure, and linear in the length of the sentence.
+
+The classes, so that two readers agree:
+
+* **commitment**: an actor binds itself or its budget. It will do the thing, has decided, agreed or contracted to, allocates,
+  earmarks or budgets the sum, announces the investment, or plans an act that is in its own hands (to invest, build, buy, hire).
+  An allocation that was already made stays a commitment: the money is bound, not yet shown as spent.
+* **aim**: a target or a wish. It aims, seeks, hopes, wants; a goal, vision or target is named; or it plans a *result* that is not in
+  its own hands: to become, to rank among, to reach a share. A purpose beside a commitment ("will invest ... to become") is an aim.
+* **fact**: reports what was or is: spent, opened, supplied, stands at, controls. No promise.
+* **opinion**: judges, argues, expects something of others, or forecasts (should, must, could, is expected to, experts warn).
+  Who says it does not matter; an actor's own plan is no forecast.
+* **unclear**: none of these can be told. People look at it.
+
+One sentence may hold several: the class is that of the clause in which the sum stands. English is read from the nearest
+governing verb on the sum's left, Korean from the first predicate on its right; saying-verbs ("said that", "밝혔다") are looked through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from dure.mentions.model import Amount, Kind, Party, Period, Stance
+
+_C, _A, _F, _O = Stance.COMMITMENT, Stance.AIM, Stance.FACT, Stance.OPINION
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Words that tell a stance, and where they stand."""
+
+    start: int
+    end: int
+    rule: str
+
+
+_ACTS: Final = r"(?:[a-z]{2,12}ly |also |now |further )?"
+_OUTCOMES: Final = (
+    r"(?:become|rank|join|enter|emerge|lead|dominate|overtake|catch up|rival|compete|be (?:among|one of|in the|"
+    r"a global|a leading|the)|"
+    r"rise to|climb|reach|achieve|attain|win|capture|gain|claim|leap|transform|position|place|secure a|"
+    r"secure an? [0-9.]+|"
+    r"(?:raise|lift|boost|increase|grow|expand|bring|push|take|cut|reduce|lower|double|triple)(?: [a-z'’-]+){0,5}? "
+    r"(?:share|rank|ranking|dependence|reliance|self-sufficiency|rate|proportion|competitiveness))\b"
+)
+_DONE: Final = (
+    r"(?:(?:has|have|had|was|were|is|are|being) (?:already |also |now |since |recently |formally )?(?:been )?)?"
+)
+_SAID: Final = (
+    r"(?:said|says|announced|confirmed|added|stated|told|revealed|declared|noted|reported|disclosed|"
+    r"promised|pledged|explained)"
+)
+
+_PLAN: Final = (
+    r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|is set|are set|"
+    r"is due|are due|"
+    r"(?:is|are|be) scheduled|slated|(?:is|are) poised|proposes|proposed) to"
+)
+
+# In order of precedence at one place. A rule whose stance is None is looked through.
+_EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
+    ("en-undecided", Stance.UNCLEAR, r"(?:whether|undecided|yet to (?:decide|be decided)|(?:is|are|was|"
+        r"were) (?:still |also |now )?(?:considering|mulling|weighing)|not (?:yet )?(?:been )?decided|too early to)"),
+    ("en-goal-met", _F, r"(?:met|reached|hit|exceeded|missed|surpassed|achieved) (?:its|the|their|a|"
+        r"that) (?:[a-z0-9-]+ ){0,2}?(?:targets?|goals?)"),
+    ("en-goal", _A, r"(?:goals?|targets?|aims?(?= (?:is|are|was|of))|objectives?|ambitions?|visions?|"
+        r"hopes?(?= (?:of|is|are|was))|dreams?|intentions?)(?: (?:is|are|was|of|to|for|that|set))?(?! (?:audience|"
+        r"group))"),
+    ("en-forecast", _O, r"(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
+        r"projected|predicted|estimated|likely|unlikely|seen|thought|believed|anticipated|tipped)|"
+     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|will (?:likely|"
+     r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
+     r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
+    ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
+        r"the) plans? to) " + _ACTS + _OUTCOMES),
+    ("en-aim", _A, r"(?:aim(?:s|ed|ing)?(?: to| at| for)?|seek(?:s|ing)?|sought|hop(?:es?|ed|ing) (?:to|for|that)|"
+        r"wants?(?: to)|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
+     r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing) to|would like to|(?:is|are) eyeing|eyes|"
+     r"(?:is|are|been) (?:also |actively |now )?(?:pursuing|exploring|discussing)|working towards?|expects?|"
+     r"foresees?|envisag(?:es?|ed)|envisions?|intends? to|intended to)"),
+    ("en-purpose", _A, r"(?:with a view to|efforts? to|push(?:ing|es)? to|(?:in a |its |their )bid to|"
+     r"(?:in order |so as )?to (?:" + _OUTCOMES + r"))"),
+    ("en-judge", _O, r"(?:should|must(?! have)|ought to|needs? to|has to|have to|needs|had better|may|might|could|"
+        r"essential|imperative|crucial|vital|insufficient|inadequate|not enough|"
+     r"too (?:small|little|late|low|slow|modest)|unrealistic|falls? (?:far )?short|doubt(?:s|ed|ful)?|call(?:s|ed|"
+     r"ing) (?:for|on)|urg(?:es?|ed|ing)|recommend(?:s|ed|ing)?|argu(?:es?|ed|ing)|"
+     r"believes?|believed|contends?|insist(?:s|ed)|warn(?:s|ed|ing)?|criticis?z?(?:es|ed|ing)|suggests?|in (?:my|"
+     r"our|his|her) (?:view|opinion)|"
+     r"(?:potential|possible) (?:use|for|to)|can be (?:met|used|harnessed|reached|achieved)|opportunit(?:y|"
+     r"ies) (?:for|include|to)|if (?:it|the|korea|we|they))"),
+    ("en-would", _O, r"would"),
+    ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|agree(?:d|s)|resolved|pledg(?:ed|es|ing)|promis(?:ed|es|ing)|"
+        r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|guarantee(?:d|s)|contracted|mandat(?:ed|es))"
+     r"(?: itself| themselves| in principle)?(?: to| that)?"),
+    ("en-budget", _C, _DONE + r"(?:allocat(?:ed?|es|ing|ions?)|earmark(?:s|ed|ing)?|sets? aside|setting aside|"
+        r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?|finali[sz]e[sd]?|"
+     r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|is backed by|"
+     r"green-?lit|assign(?:s|ed))"),
+    ("en-plan", _C, r"(?:" + _PLAN + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
+        r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
+        r"held)|"
+     r"(?:is|are) (?:getting )?(?:ready|preparing) to|(?:is|are) (?:scheduled|slated|due|planned)|"
+     r"scheduled (?:for|to)|slated (?:for|to))"),
+    ("en-plans", _C, r"plans?(?: (?:to|for|of|calls?|includes?|involves?|worth|that))?(?= [a-z0-9$])|plans?"),
+    ("en-will", _C, r"(?:will|shall|[’']ll|won[’']t|is going to|are going to)"),
+    ("en-contract", _C, _DONE + r"(?:signed|inked|sealed|struck|concluded|awarded|placed|"
+        r"clinched)(?: [^ ,;]{1,20}){0,7}? (?:agreements?|contracts?|deals?|mou|memorandum|orders?|pacts?|"
+        r"accords?|treaty)"),
+    ("en-announced-plan", _C, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|"
+        r"published) (?:[a-z0-9-]+ ){0,4}?(?:plans?|package|programmes?|programs?|roadmap|strategy)(?: (?:to|for|"
+        r"of|that))?"),
+    ("en-said", None, _SAID + r" (?:that|on|in|it|he|she|they)"),
+    ("en-announced", _C, _DONE + r"(?:announc|unveil)(?:ed|es|ing)|announcement of|(?:laid|set) out|"
+        r"(?<!as )outlin(?:ed|es)|rolled out"),
+    ("en-spends", _C, r"(?:(?:is|are) (?:also |now |currently )?(?:investing|spending|providing|committing|"
+        r"injecting|channell?ing|pouring|funding|offering|contributing)|invests?|spends?|injects?|commits|"
+        r"contributes?|funds)"),
+    ("en-was", _F, r"(?:(?:had|was|were)(?: been)?|(?:has|have) (?:already |now |also |since |"
+        r"so far )?(?:been )?[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
+     r"spent|invest(?:ed)|opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
+     r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"
+     r"grew|grown|increased|decreased|declined|reached|stood|stands|account(?:ed|s) for|total(?:l?ed|s)|recorded|"
+     r"won (?:an?|the)|raised|held|hosted|supported|provided|granted|hired|produced|"
+     r"shipped|exported|imported|deployed|added|came|climbed|dropped|exceed(?:ed|s)|doubled|tripled|paid|"
+     r"published|ranked|ranks|placed|became|selected|chose|chosen|achieved|joined|established|"
+     r"set up|introduced|contributed|collected|obtained|acquired|secured|disbursed|distributed|handed|generated|"
+     r"controls?|owns?|runs?|houses|hosts|consum(?:ed|es)|serves?|remains?|boasts?|"
+     r"contains?|includes?|consists?|compris(?:es?|ing)|currently|so far|as of|up from|down from|compared (?:with|"
+     r"to)|already|last year|last month|drew|attracted|met|gave|took|made|went|saw|showed|finished|cost|used|"
+     r"equipped|filed|sold)"),
+)  # fmt: skip
+_WEAK: Final = re.compile(
+    r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with)\b"
+)
+_EN_SPEAKERS: Final = re.compile(
+    r"\b(?:experts?|analysts?|critics?|observers|economists?|commentators?|skeptics|sceptics|professors?|"
+    r"opposition|campaigners|"
+    r"researchers|academics|columnist|think-tanks?|lobby)\b[^.;]{0,80}?\b(?:says?|said|warn(?:s|ed)?|"
+    r"argu(?:es?|ed)|believes?|believed|expects?|expected|caution(?:s|ed)?|"
+    r"predict(?:s|ed)?|estimates?|estimated|think|thinks|question(?:s|ed)?|note[ds]?|point(?:s|ed)? out|call(?:s|"
+    r"ed)? for|urged?|doubt)\b"
+    r"|\baccording to (?:\w+ ){0,3}(?:experts?|analysts?|critics|observers|economists)\b"
+)
+_SPEAKER_WORDS: Final = """
+expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers academics columnist
+think-tank lobby 전문가 일각 교수 비평가 애널리스트 시민단체 야당 학계 논설 사설 연구위원 관계자들
+"""
+_SPEAKERS: Final = tuple(_SPEAKER_WORDS.split())
+_EN_AFTER_AIM: Final = re.compile(
+    r"[^,;.]{0,32}?\b(?:targets?|goals?|aim|ambition)\b(?! (?:by|of) [a-z]* ?(?:was|met))"
+)
+_SAYING: Final = re.compile(r"\b" + _SAID + r"\b")
+
+
+_LEADING: Final = frozenset(
+    (
+        "en-undecided", "en-will", "en-would", "en-judge", "en-forecast", "en-plan", "en-aim", "en-decided", "en-announced-plan",
+    )
+)  # fmt: skip
+_COMPLETED: Final = re.compile(r"(?: (?:to|be|have|been|not|also|now|further|help|jointly|[a-z]{2,12}ly)){0,4} ?")
+
+
+def _table(rules: Sequence[tuple[str, Stance | None, str]], edge: str, end: str) -> re.Pattern[str]:
+    return re.compile(
+        edge + "(?:" + "|".join(f"(?P<r{at}>{words})" for at, (_, _, words) in enumerate(rules)) + ")" + end
+    )
+
+
+_EN_CUES: Final = _table(_EN, r"(?<![a-z0-9-])", r"(?![a-z0-9-])")
+
+_KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
+    ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되)지 않|미정|검토(?: 중|하고|한다|에)|타진|저울질|"
+        r"알 수 없|알려지지 않"),
+    ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
+        r"한다|하)|예측(?:된|했|했다)|관측(?:이다|된|이 나)|내다봤|내다보|추정(?:된|했|되)|"
+     r"(?:것으로|으로|로) (?:보인다|보고|보이|예상|전망|추산|기대)|수 있(?:다|을|으)|가능성|기대(?:된다|를 모)|"
+     r"(?:ㄹ|을|할|될) 것이라는 (?:전망|관측|분석)"),
+    ("ko-judge", _O, r"(?:해|아|어|여|져|려|와|꿔|둬|워|춰|켜|쳐|라|가|나|서|줘|혀|겨|써|봐|돼|내|대|세|"
+        r"매)야 ?(?:한다|할|하|했|합니다|만|된다|돼)|필요(?:하다|가 있|성|하며|하고|합니다|할)|부족하|부족한|"
+        r"지적(?:했|이|한|된|하)|주장(?:했|한|하)|촉구|"
+     r"우려(?:했|가|된|하|를)|비판|꼬집|평가(?:했|된|하|받)|불투명|미지수|의문|아쉽|제언|권고|바람직|시급|역부족|"
+     r"분석(?:이다|했|된|이 나|하)|턱없이"),
+    ("ko-aim", _A, r"목표(?:로|다|이다|를|는|치|가|라|인|했|입니다|임|에)?|지향|꿈꾸|꿈이|포부|희망(?:한다|하고|"
+        r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
+     r"(?:도약|진입|달성|올라서|끌어올|올려놓|거듭나|견인|선도)[가-힣]{0,3} ?(?:계획|방침|예정|구상|것이다|것이라|"
+     r"겠다|다는|하겠|한다는|기 위|하기 위|위해|복안|청사진|한다)|(?:되|거듭나|도약하|올라서|진입하|선도하)겠|"
+     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|(?:도약|진입|달성|강국|되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
+    ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"
+        r"합의(?:했|한|하|를)|체결(?:했|한|하)|결정(?:했|한|하|됐)|맺(?:었|고)|공약"),
+    ("ko-budget", _C, r"확정(?:했|됐|한|된|돼|하)|편성(?:했|됐|한|된|하|돼)|배정(?:했|됐|한|된|하|돼)|책정(?:했|"
+        r"됐|한|된|하|돼)|의결(?:했|됐|한|된|하)|반영(?:했|됐|한|된|하)|통과(?:했|됐)|승인(?:했|됐|한)|배분(?:했|"
+        r"됐)|할당(?:했|됐)|증액(?:했|됐|한|하)"),
+    ("ko-plan", _C, r"계획(?:이다|이라|을|할|하고|하에|이며|으로|입니다|임|이고|대로|한|됐|하|도|은|에)?|"
+        r"방침(?:이다|이라|을|입니다|임|이며|으로|도)?|예정(?:이다|이라|된|됐|입니다|임|이며|으로|대로|인)?|"
+        r"나선다|나설|나서기로|나섭니다|착수한다|돌입한다"),
+    ("ko-will", _C, r"겠(?:다|습니|으며|고)|(?:할|될|릴|칠|울|을|낼|줄|갈|들|길|킬|쓸|살|볼|둘|꿀|출|설|올|알|질|"
+        r"늘|높일|이룰|만들) 것(?:이다|이라|입니다|임|이며)|ㄹ 것"),
+    ("ko-state", _F, r"(?:차지|의존|해당|보유|달|운영|이용|사용|활용|기록|존재|상회|하회|의미|근무|소비|가동|불과|"
+        r"포함|재직|필요로|담당|점유|생산|상당|보유하고|처리)(?:한다|하고|하며|합니다|했|하는)|에 달(?:한다|했|"
+        r"하)|불과(?:하|했)|수준이다|뿐이다|그쳤|그친다|머물"),
+    ("ko-present", _C, r"(?:투입|투자|지원|공급|구축|확보|도입|제공|육성|양성|조성|개소|개설|설립|설치|추진|마련|"
+        r"선발|채용|출연|배치|늘|확대|강화|신설|완공|완료|가동을 시작|집행|출범|시작|개발|선정|모집|발주|구매|"
+        r"매입|건설|착공|배포|개방|부담|출자|발행|공모|교육|전환|지급|보급|신축|증설|운용|보조|개최|선보인|내놓는|"
+        r"쏟아붓는|건립|연다|세운|짓는|뽑는|키운|돕는|만든|푼다|들인|사들인|늘린|높인|줄인)"
+     r"(?:한다|합니다|된다|됩니다|다(?![가-힣])|다고|하게 된다|할 수 있도록 한다|해 나간다|해나간다|키로)"),
+    ("ko-present", _C, r"(?:쏟아붓|내놓|짓|뽑|돕)는다|(?:들어간|쓰인|맡긴)다|(?:연|세운|키운|만든|들인|늘린|높인|"
+        r"줄인|선보인|꾸린|푼|띄운|댄|준|나눠준)다(?![가-힣])|(?:연|세운|키운|만든|들인|늘린|높인|줄인|꾸린)다고"),
+    ("ko-said", None, r"(?:밝혔|말했|전했|설명했|덧붙였|알렸|보도했|강조했|밝힌|전한|귀띔|언급했|밝히|소개했|"
+        r"역설했|당부했)"),
+    ("ko-announced", _C, r"(?:발표|공개|공표|선언|천명)(?:했|한|하|됐)|내놨|내놓았|제시했|공고했"),
+    ("ko-was", _F, r"(?:[가-힣](?<=[했됐였었았랐렸냈났섰뒀졌갔왔켰웠쳤겼봤샀썼잡컸탔깼셨쳤혔폈녔줬꿨췄]))(?:다|고|"
+        r"으며|지만|는데|던|습니다|음)|하고 있다|고 있(?:다|으며|습니다)|중이다|집계|나타났|이뤄졌|지난해|작년|"
+        r"지난달|현재"),
+    ("ko-is", _F, r"(?:이다|있다|없다|였다|다르다|많다|적다|크다|높다|낮다|된 상태|입니다|"
+        r"있습니다)(?=[\s.”\"’')]|$)"),
+)  # fmt: skip
+_KO_CUES: Final = _table(_KO, "", "")
+_KO_SPEAKERS: Final = re.compile(
+    r"(?:전문가|일각|교수|비평가|애널리스트|시민단체|야당|학계|논설|사설|연구위원|관계자들)[가-힣]{0,3}[^.]{0,120}?"
+    r"(?:지적|주장|우려|비판|촉구|내다|분석|전망|평가|꼬집|목소리|제언|의견|봤다|보고 있다|입을 모)"
+)
+_KO_LEFT: Final = re.compile(
+    r"(?P<aim>목표|비전)|(?P<budget>예산|기금|사업비|투자액|추경|계획)|(?P<view>전망|예상|관측)"
+)
+_HANGUL: Final = re.compile("[가-힣]")
+_LOWER: Final = {at: at + 32 for at in range(65, 91)} | {ord("’"): "'"}
+_RESULTS: Final = (Kind.SHARE, Kind.RANK, Kind.MULTIPLIER)
+
+# Rules that say something is to be done: what makes a sentence without a sum a milestone.
+PROMISING: Final = frozenset(
+    (
+        "en-will", "en-plan", "en-decided", "en-announced-plan", "en-aim", "en-aim-plan", "en-contract", "en-said-would",
+        "en-budget", "ko-decided", "ko-plan", "ko-will", "ko-present", "ko-aim", "ko-budget",
+    )
+)  # fmt: skip
+_SOFT: Final = frozenset(("en-goal", "en-purpose", "en-plans", "en-was", "en-spends"))
+
+
+def stance(sentence: str, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
+    """The stance of the clause around `amount` (spans count in the sentence; without one, of the main clause), and its rule's id."""
+    read = _read(sentence)
+    if read.speaker:
+        return _O, read.speaker
+    return _korean(read, amount) if read.korean else _english(read, amount, period, actor)
+
+
+def cues(sentence: str) -> tuple[Cue, ...]:
+    """The words of a sentence that tell a stance, in order, those that are looked through left out."""
+    return _read(sentence).cues
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A sentence with small letters, its cues, and the rule by which all of it is somebody's opinion, or ""."""
+
+    text: str
+    korean: bool
+    cues: tuple[Cue, ...]
+    speaker: str
+
+
+@lru_cache(maxsize=4)  # a sentence is asked about once for each of its sums
+def _read(sentence: str) -> _Read:
+    korean = len(_HANGUL.findall(sentence)) * 4 > len(sentence)
+    text = sentence.translate(_LOWER)
+    rules, matches = (_KO, _KO_CUES.finditer(text)) if korean else (_EN, _english_matches(text))
+    found: list[Cue] = []
+    for match in matches:
+        rule, sort, _ = rules[int((match.lastgroup or "r0")[1:])]
+        if sort is not None and not (found and _led(text, found[-1], match.start())):
+            found.append(Cue(match.start(), match.end(), rule))
+    spoken = any(word in text for word in _SPEAKERS)
+    speaks = spoken and (_KO_SPEAKERS.search(text) if korean else _EN_SPEAKERS.search(text))
+    return _Read(text, korean, tuple(found), ("ko-speaker" if korean else "en-speaker") if speaks else "")
+
+
+def _may_start(word: str) -> bool:
+    """Whether a rule's words may begin with a word."""
+    if word in _MIDST:
+        return False
+    return word[:4] in _STARTS or word[:3] in _STARTS or word[:2] in _STARTS
+
+
+def _english_matches(text: str) -> Iterator[re.Match[str]]:
+    """What `_EN_CUES.finditer` gives, but tried only at words that begin like one of the rules'."""
+    past = 0
+    for word in _EN_WORD.finditer(text):
+        if word.start() >= past and _may_start(word.group()):
+            match = _EN_CUES.match(text, word.start())
+            if match is not None:
+                past = match.end()
+                yield match
+
+
+# A rule's words begin with one of these: all runs of letters in the rules, less a last letter that may be missing ("plans?").
+_EN_WORD: Final = re.compile("['’]?[a-z]+")
+_LITERALS: Final = {
+    run[:-1] if optional else run
+    for _, _, words in _EN
+    for run, optional in re.findall("(['’]?[a-z]+)([?]?)", words.replace(r"\b", " "))
+}
+_MIDST_WORDS: Final = (
+    "the and its for that their this of on an his her he she they it a global"  # never the first of a rule
+)
+_MIDST: Final = frozenset(_MIDST_WORDS.split())
+_STARTS: Final = frozenset(run[:4] for run in _LITERALS - _MIDST)
+
+
+def _led(text: str, last: Cue, start: int) -> bool:
+    """Whether the verb at `start` only completes the one before it: "may *cost*", "is expected to *reach*", "will be *spent*"."""
+    return last.rule in _LEADING and _COMPLETED.fullmatch(text, last.end, start) is not None
+
+
+_STANCES: Final = {rule: sort for rule, sort, _ in (*_EN, *_KO) if sort is not None}
+
+
+def _english(read: _Read, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
+    text, found = read.text, read.cues
+    if amount is None:
+        cue = _main(found, actor)
+    else:
+        after = _EN_AFTER_AIM.match(text, amount.span.end)
+        if after and "-" not in text[amount.span.end : amount.span.end + 1]:
+            return _A, "en-goal"
+        begin, end = _clause(text, amount)
+        left = [one for one in found if begin <= one.start and one.end <= amount.span.start]
+        right = [one for one in found if amount.span.end <= one.start < end]
+        cue = left[-1] if left else right[0] if right else None
+        cue = _passed_by(text, left, cue)
+    if cue is None:
+        return (_F, "en-is") if _WEAK.search(text) else (Stance.UNCLEAR, "")
+    planned = cue.rule in ("en-plan", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
+    if planned and amount is not None and _RAISES.search(text, cue.end, amount.span.start):
+        return _A, "en-aim-plan"
+    return _weighed(text, cue, period)
+
+
+_RAISES: Final = re.compile(r"\b(?:rais|increas|expand|lift|boost|grow|cut|reduc|lower|multipl|scal)")
+
+
+def _clause(text: str, amount: Amount) -> tuple[int, int]:
+    """The part of a sentence between semicolons that holds a sum."""
+    end = text.find(";", amount.span.end)
+    return text.rfind(";", 0, amount.span.start) + 1, len(text) if end < 0 else end
+
+
+def _passed_by(text: str, left: list[Cue], cue: Cue | None) -> Cue | None:
+    """The governing cue, past those in a phrase that only describes ("will spend on chips *used* in")."""
+    for one in reversed(left):
+        if one.rule != "en-was" or text[one.start - 5 : one.start] not in (" that", "which"):
+            return one
+    return cue
+
+
+def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
+    """The first cue after the actor that says something is to be done or judges it, else the first one."""
+    after = [one for one in found if actor is None or one.start >= actor.span.end] or found
+    return next((one for one in after if one.rule not in _SOFT), after[0] if after else None)
+
+
+def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
+    if cue.rule == "en-would":
+        said = _SAYING.search(text, 0, cue.start)
+        return (_C, "en-said-would") if said else (_O, cue.rule)
+    if cue.rule == "en-spends" and (period is None or period.kind in ("in", "on")):
+        return _F, cue.rule
+    return _STANCES[cue.rule], cue.rule
+
+
+def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
+    text, found = read.text, read.cues
+    if amount is None:
+        promising = [one for one in found if one.rule in PROMISING or _STANCES[one.rule] is _O]
+        cue = promising[-1] if promising else found[-1] if found else None
+        return (_STANCES[cue.rule], cue.rule) if cue else (Stance.UNCLEAR, "")
+    right = [one for one in found if one.start >= amount.span.end]
+    cue = next((one for one in right if one.rule not in ("ko-is",)), None)
+    left = next(iter(reversed(list(_KO_LEFT.finditer(text, 0, amount.span.start)))), None)
+    if cue is None or cue.rule == "ko-is":
+        return _noun(left, bool(right))
+    if (
+        cue.rule == "ko-plan"
+        and amount.kind in _RESULTS
+        and re.search("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일", text[amount.span.end : cue.start])
+    ):
+        return _A, "ko-aim"
+    return _STANCES[cue.rule], cue.rule
+
+
+def _noun(left: re.Match[str] | None, copula: bool) -> tuple[Stance, str]:
+    """The stance of a sentence that ends in a noun or "is", by what it says is so much: "목표는 10%다"."""
+    if left is None:
+        return (_F, "ko-is") if copula else (Stance.UNCLEAR, "")
+    return {"aim": (_A, "ko-aim"), "budget": (_C, "ko-budget"), "view": (_O, "ko-forecast")}[left.lastgroup or "view"]
