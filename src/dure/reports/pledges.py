@@ -20,10 +20,10 @@ READ: Final = (
     ("by", "pl_by", "text"), ("stance", "pl_stance", "text"), ("flags", "pl_flags", "text"), ("sentence", "pl_sentence", "text"),
 )  # fmt: skip
 PROMISED: Final = (
-    ("pledge", "pl_pledge", "text"), ("title", "pl_title", "text"), ("actor", "pl_actor", "text"),
-    ("promised", "pl_promised", "text"), ("by", "pl_by", "text"), ("delivered", "pl_delivered", "text"),
-    ("ratio", "pl_ratio", "ratio"), ("state", "pl_state", "text"), ("firmness", "pl_firmness", "text"),
-    ("claim", "pl_claim", "text"),
+    ("pledge", "pl_pledge", "text"), ("title", "pl_title", "text"), ("promised", "pl_promised", "text"),
+    ("by", "pl_by", "text"), ("delivered", "pl_delivered", "text"), ("state", "pl_state", "text"),
+    ("ratio", "pl_ratio", "ratio"), ("claim", "pl_claim", "text"), ("firmness", "pl_firmness", "text"),
+    ("actor", "pl_actor", "text"),
 )  # fmt: skip
 EVIDENCE: Final = (
     ("pledge", "pl_pledge", "text"), ("document", "pl_document", "text"), ("date", "pl_published", "text"),

@@ -42,6 +42,7 @@ KINDS: Final[dict[str, type[Taken]]] = {
 }  # fmt: skip
 TWO_PEOPLE: Final = "two people"  # who decided, wherever everybody may read it
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_TAKEN: Final = ("queue", "proposals", "documents")  # addresses of the API
 _UNITS: Final = (*UNITS, "units")  # those of awards, too: pages seldom speak of them, measures do
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -74,7 +75,7 @@ def check(decision: Taken, now: int) -> None:
             raise InputError(why, field=field.name, value=value if isinstance(value, int) else None)
     if decision.on > day_of(now):
         raise InputError("lies in the future", field="on", value=decision.on, accepted=f"at most {day_of(now)}")
-    if not isinstance(decision, Dismiss) and not _ID.fullmatch(decision.pledge):
+    if not isinstance(decision, Dismiss) and (decision.pledge in _TAKEN or not _ID.fullmatch(decision.pledge)):
         raise InputError("not the id of a pledge", field="pledge", value=decision.pledge, accepted="a-z, 0-9 and -; 60")
     unit = getattr(decision, "unit", None)
     if unit and unit not in _UNITS and not _CURRENCY.fullmatch(unit):
