@@ -28,7 +28,7 @@ from dure.tracking.reading import mention_json, readings
 from dure.tracking.stored import day_of, said
 from dure.web.jobs import Said
 from dure.web.problems import Problem
-from dure.web.requests import Asked, Shown, bounded, now
+from dure.web.requests import Asked, Shown, Strict, bounded, now
 
 router = Router()
 
@@ -307,7 +307,7 @@ def _read(sent: Sent) -> Document:
 
 
 @router.post("/pledges/proposals", response={201: Proposal})
-def propose(request: HttpRequest, proposed: PledgeProposed) -> dict[str, Any]:
+def propose(request: HttpRequest, proposed: Annotated[PledgeProposed, Strict(...)]) -> dict[str, Any]:
     """Propose a decision of any kind on a mention (`accept`, `dismiss`, `link`) or a pledge; without `on` it holds from today."""
     require(request.actor, Action.EDIT_PLEDGE)  # before it tells which mentions there are
     at, fields = now(), dict(proposed.model_extra or {})
