@@ -8,9 +8,9 @@ from typing import Any
 
 from dure.errors import DureError
 from dure.lifecycle.attempts import Desired, Observed
+from dure.operation.submitting import add, row_of
 from dure.operation.turn import Turn
 from dure.operation.world import World
-from dure.store import jobs as store
 from dure.store import models
 from dure.store.documents import from_json
 from dure.vocabulary import JobEvent, JobKind, JobState
@@ -51,17 +51,10 @@ def _replace(turn: Turn, service: models.Service, replica: int) -> None:
     short = list(takewhile(lambda job: (job.ended_utc_s or 0) - (job.started_utc_s or 0) < WELL_S, before))
     if before and turn.now < (before[0].ended_utc_s or 0) + BACK_OFF_S[min(len(short), len(BACK_OFF_S) - 1)]:
         return
-    store.add_jobs(
-        [
-            {
-                "project": service.project, "user": service.user, "kind": int(JobKind.SERVICE),
-                "name": service.spec.get("name", ""), "spec": service.spec, "state": int(JobState.NEW), "wish": 0,
-                "wished_by": "", "refusal": 0, "why": "", "submitted_utc_s": turn.now, "attempts": 0, "engine_failures": 0,
-                "saved_s": 0, "failure": 0, "decision": last.decision if last else None, "facts": last.facts if last else "",
-                "scavenges": False, "service_id": service.id, "replica": replica, "key": None,
-            }
-        ]
-    )  # fmt: skip
+    judged = {"decision": last.decision, "facts": last.facts} if last else {}
+    # a spec that no longer reads becomes a job all the same, which is refused with the reason
+    asked = {"name": "", **service.spec, "project": service.project, "kind": "service"}
+    add([row_of(asked, service.user, turn.now, service_id=service.id, replica=replica, **judged)])
 
 
 def due(world: World, now: int) -> list[tuple[str, int, Health]]:

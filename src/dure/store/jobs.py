@@ -110,13 +110,6 @@ def add_attempts(rows: Sequence[Mapping[str, Any]]) -> None:
             insert(cursor, "store_attempt", ATTEMPT, [_values(row, ATTEMPT) for row in rows])
 
 
-def add_jobs(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert jobs; their numbers follow in order of the rows."""
-    if rows:
-        with connection.cursor() as cursor:
-            insert(cursor, "store_job", JOB, [_values(row, JOB) for row in rows])
-
-
 def _values(row: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
     """The columns of a row; documents as the database at hand takes them."""
     values = (row[c] for c in columns)

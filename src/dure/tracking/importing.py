@@ -8,10 +8,10 @@ from django.db import transaction
 
 from dure.app.access import Action, Actor, require
 from dure.mentions.model import Document, Status
-from dure.mentions.text import is_copy, sketch
+from dure.mentions.text import sketch
 from dure.store import models
 from dure.tracking import decided
-from dure.tracking.reading import Page, Readings
+from dure.tracking.reading import Page, Readings, original
 from dure.tracking.stored import mention_row, row_of
 
 
@@ -72,12 +72,8 @@ class _There:
 
     def original(self, document: Document) -> str:
         """The sha256 of the document that this one repeats, or ""; it is known from here on."""
-        own = sketch(document.text)
-        of = next((sha256 for sha256, other in self.sketches.items() if is_copy(own, other)), "")
         self.names[document.sha256] = document.name
-        if not of:
-            self.sketches[document.sha256] = own
-        return of
+        return original(document, self.sketches)
 
 
 def _there() -> _There:

@@ -84,15 +84,20 @@ def readings(documents: Iterable[Document], *, extractor: Extractor | None = Non
             continue
         page = _page(document, extractor)
         if document.status is Status.OK:
-            own = sketch(document.text)
-            copy_of = next((of for of, other in sketches.items() if is_copy(own, other)), "")
-            page = replace(page, copy_of=copy_of)
-            if not copy_of:
-                sketches[document.sha256] = own
+            page = replace(page, copy_of=original(document, sketches))
         pages[key] = page
     found = findings_among([said for page in pages.values() if not page.copy_of for said in page.said])
     named = f"{EXTRACTOR}, {type(extractor).__name__}" if extractor else EXTRACTOR
     return Readings(tuple(pages.values()), tuple(found), named)
+
+
+def original(document: Document, sketches: dict[str, frozenset[int]]) -> str:
+    """The sha256 of the document that this one repeats, or ""; one that repeats none is among the `sketches` from here on."""
+    own = sketch(document.text)
+    found = next((of for of, other in sketches.items() if is_copy(own, other)), "")
+    if not found:
+        sketches[document.sha256] = own
+    return found
 
 
 def _page(document: Document, extractor: Extractor | None) -> Page:
