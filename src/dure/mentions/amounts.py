@@ -423,7 +423,7 @@ _FIXED_HINTS: Final = (
 
 def _has(text: str, hints: tuple[str, ...]) -> bool:
     """Whether one of some parts of words occurs: what saves a pattern the search."""
-    return any(hint in text for hint in hints)
+    return any(map(text.__contains__, hints))
 
 
 def _ranks(text: str) -> Iterator[Amount]:

@@ -132,6 +132,9 @@ def scan(sentence: str) -> Scan:
 
 
 def _named(sentence: str) -> Iterator[Name]:
+    firsts = _WORD.findall(sentence)
+    if _NAMES.keys().isdisjoint(firsts) and _NAMES.keys().isdisjoint([word[:2] for word in firsts]):
+        return
     past = 0
     for word in _WORD.finditer(sentence):
         if word.start() < past:
@@ -163,6 +166,8 @@ def _referred(sentence: str, korean: bool) -> Iterator[Name]:
 
 def _references(sentence: str) -> Iterator[re.Match[str]]:
     """What `_REFERENCE` finds, tried only at words that it may begin with."""
+    if _NEEDED.isdisjoint(_LATIN.findall(sentence)):
+        return
     offices = "inister" in sentence or "Secretary" in sentence
     past = 0
     for word in _LATIN.finditer(sentence):
@@ -174,6 +179,14 @@ def _references(sentence: str) -> Iterator[re.Match[str]]:
                 yield match
 
 
+# Words of which one is in all that `_REFERENCE` finds.
+_REFERENCE_WORDS: Final = """
+government administration authorities cabinet state country nation kingdom bloc republic emirate ministry Ministry department Department
+agency commission committee council body regulator company firm chipmaker start startup giant conglomerate operator vendor institute lab
+laboratory university centre center foundation strategy plan initiative programme program project policy package budget roadmap scheme
+Both both They they it It he He she She we We two Premier President president Minister minister Prime Secretary secretary
+"""
+_NEEDED: Final = frozenset(_REFERENCE_WORDS.split())
 _LATIN: Final = re.compile("[A-Za-z]+")
 _FIRST_WORDS: Final = """
 the The this This its Its their Their our Our government administration authorities cabinet state central federal national new current

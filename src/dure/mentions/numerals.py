@@ -48,6 +48,8 @@ _DIGITS: Final = re.compile(
     re.VERBOSE,
 )
 
+_RUN: Final = re.compile(r"\d+")  # where `_DIGITS` may begin, which is slower to search for
+
 SCALES: Final = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15,
     "mn": 10**6, "mln": 10**6, "mm": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12, "trn": 10**12,
@@ -69,6 +71,10 @@ WORDS: Final = {word: value for value, word in enumerate([*_UNITS.split(), *_TEE
 _WORD_SCALES: Final = ("hundred", "thousand", "million", "billion", "trillion", "quadrillion", "dozen", "lakh", "crore")
 _WORD: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:" + "|".join([*WORDS, *_WORD_SCALES, "half", "a", "an"]) + r")(?![A-Za-z0-9])", re.I
+)
+_WORD_HINTS: Final = (  # one of these is in a text that has a number in words, which saves the pattern most searches
+    *(word for word in (*WORDS, *_WORD_SCALES) if word not in ("zero", "one")),
+    *(f"one{joint}{prefix}" for joint in " -" for prefix in ("exa", "peta", "tera", "giga", "mega")),
 )
 _MEASURED: Final = re.compile(
     r"[ -](?:exa|peta|tera|giga|mega)[a-z]", re.I
@@ -103,8 +109,9 @@ def numerals(text: str) -> list[Numeral]:
 def _digit_numerals(text: str) -> Iterator[Numeral]:
     """Numbers that begin with digits, each with its magnitude."""
     past = 0
-    for match in _DIGITS.finditer(text):
-        if match.start() >= past and not _in_a_name(text, match.start(), match.end()):
+    for run in _RUN.finditer(text):
+        match = _DIGITS.match(text, run.start()) if run.start() >= past else None
+        if match is not None and not _in_a_name(text, match.start(), match.end()):
             one = _with_magnitude(text, match)
             past = one.end
             yield one
@@ -201,6 +208,9 @@ def _next_digits(text: str, at: int, here: int, seen: bool, last_big: int) -> tu
 
 def _word_numerals(text: str) -> Iterator[Numeral]:
     """Runs of English number words: "two million", "twenty-five", "half a billion"."""
+    low = text.lower()
+    if not any(map(low.__contains__, _WORD_HINTS)):
+        return
     run: list[re.Match[str]] = []
     for match in _WORD.finditer(text):
         if run and not _BETWEEN_WORDS.fullmatch(text, run[-1].end(), match.start()):

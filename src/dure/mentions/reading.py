@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from dure.mentions.amounts import amounts, pairs
@@ -38,6 +38,7 @@ _SAYINGS: Final = (
     "공개",
     "열린",
 )
+_SHARED_SIGNS: Final = ("$", "dollar", "£", "¥", "Rs", "rupee", "달러")
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -58,21 +59,42 @@ def mentions(document: Document, *, country: str = "") -> list[Mention]:
     `country` (ISO 3166 alpha-2) decides whose a bare "$" is; without it the country that the text speaks of does.
     """
     found: list[Mention] = []
-    scans: list[Scan] = []
-    for span in sentences(document.text, document.prose):
-        here = scan(document.text[span.start : span.end])
-        found.extend(_moved(one, document, span) for one in _said(here, scans[-MEMORY:], document, country))
-        scans.append(here)
+    scans = _Scans(document.text, sentences(document.text, document.prose))
+    for at, span in enumerate(scans.spans):
+        found.extend(_moved(one, document, span) for one in _said(scans, at, document, country))
     return found
 
 
-def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) -> Iterator[Mention]:
+@dataclass(slots=True)
+class _Scans:
+    """The sentences of a text, each scanned for names when somebody asks: most say nothing that is a mention."""
+
+    text: str
+    spans: Sequence[Span]
+    scanned: dict[int, Scan] = field(default_factory=dict)
+
+    def sentence(self, at: int) -> str:
+        return self.text[self.spans[at].start : self.spans[at].end]
+
+    def scan(self, at: int) -> Scan:
+        if at not in self.scanned:
+            self.scanned[at] = scan(self.sentence(at))
+        return self.scanned[at]
+
+    def earlier(self, at: int) -> list[Scan]:
+        """Those that the words of a sentence may look back to."""
+        return [self.scan(one) for one in range(max(0, at - MEMORY), at)]
+
+
+def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Mention]:
     """The mentions of one sentence, with spans that count in it."""
-    sentence = here.sentence
-    sums = _sums(here, earlier, page)
-    promising = not sums and _promises(here)
+    sentence = scans.sentence(at)
+    dollars = not page and any(map(sentence.__contains__, _SHARED_SIGNS))
+    sums = _sums(sentence, _country(scans.scan(at), scans.earlier(at)) if dollars else page)
+    promising = not sums and _promises(scans, at)
     if not sums and not promising:
         return
+    here, earlier = scans.scan(at), scans.earlier(at)
     times = periods(sentence, document.published)
     if not sums:
         milestone = _milestone(here, earlier, times)
@@ -92,12 +114,11 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
         yield _mention(who, amount, other, period, how, rule)
 
 
-def _promises(here: Scan) -> bool:
+def _promises(scans: _Scans, at: int) -> bool:
     """Whether a milestone is worth looking for: somebody is named, and a verb after the name promises."""
-    if not here.names:
-        return False
-    first = here.names[0].end
-    return any(one.start >= first and (one.rule in PROMISING or one.rule in _MAYBE) for one in cues(here.sentence))
+    names = scans.scan(at).names
+    found = cues(scans.sentence(at)) if names else ()
+    return any(one.start >= names[0].end and (one.rule in PROMISING or one.rule in _MAYBE) for one in found)
 
 
 def _is_past(period: Period | None, document: Document) -> bool:
@@ -105,14 +126,15 @@ def _is_past(period: Period | None, document: Document) -> bool:
     return bool(period and period.until and document.published and period.until < document.published)
 
 
-def _sums(here: Scan, earlier: Sequence[Scan], page: str) -> list[tuple[Amount, Amount | None]]:
-    """The sums of a sentence, a sum in two currencies once."""
-    code = page
-    if not code and any(sign in here.sentence for sign in ("$", "dollar", "£", "¥", "Rs", "rupee", "달러")):
-        actor = parties_at(here, earlier, [None])[0].actor
-        code = country_of(actor.known) if actor else ""
-        code = code or country(earlier, here)
-    return pairs(here.sentence, amounts(here.sentence, country=code))[:MOST]
+def _country(here: Scan, earlier: Sequence[Scan]) -> str:
+    """Whose currency a sign means that several countries share: the actor's, else that of the country spoken of."""
+    actor = parties_at(here, earlier, [None])[0].actor
+    return (country_of(actor.known) if actor else "") or country(earlier, here)
+
+
+def _sums(sentence: str, code: str) -> list[tuple[Amount, Amount | None]]:
+    """The sums of a sentence, a sum in two currencies once; `code`: the country whose dollars they are."""
+    return pairs(sentence, amounts(sentence, country=code))[:MOST]
 
 
 def _mention(
@@ -303,7 +325,7 @@ def _value(one: Amount) -> tuple[object, ...]:
 
 def _amount_holds(amount: Amount, here: Scan, earlier: Sequence[Scan], start: int) -> bool:
     span = amount.span.moved(-start)
-    read = [one for pair in _sums(here, earlier, "") for one in pair if one is not None]
+    read = [one for pair in _sums(here.sentence, _country(here, earlier)) for one in pair if one is not None]
     there = [one for one in read if one.span.start < span.end and span.start < one.span.end]
     if there:
         return any(_value(one) == _value(amount) and one.bound is amount.bound for one in there)
