@@ -169,6 +169,15 @@ class Actor:
         """How far each role of this actor goes with `action`."""
         return [(role, reach) for role, reach in MAY[action].items() if self._is(role)]
 
+    def in_reach(self, action: Action) -> frozenset[str] | None:
+        """The projects of which `action` reaches all that is theirs; None: of every project."""
+        seen: set[str] = set()
+        for role, reach in self.reaches(action):
+            if reach is Reach.ALL:
+                return None
+            seen |= self.group if reach is Reach.GROUP else self.projects(role)
+        return frozenset(seen)
+
     def _is(self, role: Role) -> bool:
         if role is Role.PI:
             return bool(self.leads)

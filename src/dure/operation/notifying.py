@@ -30,10 +30,11 @@ from django.db import close_old_connections, transaction
 from django.db.models import Max
 
 from dure import __version__
-from dure.app.access import Action, Actor, NotFound, Reach, require
+from dure.app.access import Action, Actor, NotFound, require
 from dure.app.people import actor_of, happened
 from dure.errors import DureError, InputError
 from dure.operation.logging import log
+from dure.operation.tickets import webhook_key
 from dure.store import models
 from dure.units import DAY_S, HOUR_S
 from dure.vocabulary import JobEvent, Refusal
@@ -68,16 +69,6 @@ class Event:
     attempt: str
     at_utc_s: int
     cause: str
-
-
-def projects_seen(actor: Actor) -> frozenset[str] | None:
-    """The projects whose jobs this person may see; None: all."""
-    seen: set[str] = set()
-    for role, reach in actor.reaches(Action.READ_JOB):
-        if reach is Reach.ALL:
-            return None
-        seen |= actor.group if reach is Reach.GROUP else actor.projects(role)
-    return frozenset(seen)
 
 
 def last_event() -> int:
@@ -139,7 +130,7 @@ def webhooks(actor: Actor, project: str = "") -> list[models.Webhook]:
     """The webhooks of the projects whose jobs one may see, oldest first; of one project, if given."""
     require(actor, Action.READ_JOB)
     rows = models.Webhook.objects.order_by("seq")
-    if (seen := projects_seen(actor)) is not None:
+    if (seen := actor.in_reach(Action.READ_JOB)) is not None:
         rows = rows.filter(project__in=sorted(seen))
     return list(rows.filter(project=project) if project else rows)
 
@@ -173,8 +164,6 @@ def checked_url(url: str) -> SplitResult:
 
 def key_of(seq: int) -> str:
     """The key that signs what a webhook is told: derived anew each time, kept nowhere."""
-    from dure.operation.tickets import webhook_key
-
     return f"whk_{webhook_key(seq).hex()}"
 
 

@@ -12,7 +12,6 @@ from dure import vocabulary
 from dure.app.access import Action, Actor, NotFound, require
 from dure.errors import InputError, UnknownName
 from dure.lifecycle.attempts import Desired, Observed
-from dure.operation.notifying import projects_seen
 from dure.store import models
 from dure.units import MILLI
 from dure.vocabulary import FINAL_STATES, Failure, JobKind, JobState, Refusal, column
@@ -139,7 +138,7 @@ def _seen(actor: Actor) -> QuerySet[models.Job]:
     """The jobs that somebody may see. Raises Forbidden for who may see none at all."""
     require(actor, Action.READ_JOB)
     rows = models.Job.objects.all()
-    if (projects := projects_seen(actor)) is not None:
+    if (projects := actor.in_reach(Action.READ_JOB)) is not None:
         rows = rows.filter(project__in=sorted(projects))
     return rows
 
@@ -279,7 +278,7 @@ def services(actor: Actor) -> list[models.Service]:
         running=Count("jobs__tries", filter=runs),
         healthy=Count("jobs__tries", filter=runs & Q(jobs__tries__unhealthy=0)),
     )
-    if (projects := projects_seen(actor)) is not None:
+    if (projects := actor.in_reach(Action.READ_JOB)) is not None:
         rows = rows.filter(project__in=sorted(projects))
     return list(rows.order_by("id"))
 

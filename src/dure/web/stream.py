@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
 from dure.app.access import Action, NotFound, require
-from dure.operation.notifying import events_after, last_event, projects_seen
+from dure.operation.notifying import events_after, last_event
 from dure.store import models
 from dure.web.problems import Problem
 from dure.web.requests import MOST as MOST_NUMBER
@@ -106,7 +106,7 @@ def _describe(summary: str) -> dict[str, Any]:
 def stream_events(request: HttpRequest, after: After = None, project: str = "") -> HttpResponse:
     """Events of the jobs that you may see, from now on, as server-sent events; resumes with Last-Event-ID."""
     require(request.actor, Action.READ_JOB)
-    seen = projects_seen(request.actor)
+    seen = request.actor.in_reach(Action.READ_JOB)
     if project:
         if seen is not None and project not in seen:
             raise NotFound("project", project)
