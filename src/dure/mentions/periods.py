@@ -33,13 +33,51 @@ def periods(sentence: str, published: date | None) -> list[Period]:
             kept.append(one)
         elif one.span.end - one.span.start > kept[-1].span.end - kept[-1].span.start:
             kept[-1] = one
-    return kept
+    return _joined(sentence, kept)
+
+
+_APPOSED: Final = re.compile(r"[ ]?[(（][ ]?|,?[ ]")
+
+
+def _joined(text: str, found: list[Period]) -> list[Period]:
+    """Lengths with the dates beside them as one: "2026년부터 5년간", "over five years (2026-2030)"."""
+    result: list[Period] = []
+    for one in found:
+        last = result[-1] if result else None
+        close = last is not None and _APPOSED.fullmatch(text, last.span.end, one.span.start) is not None
+        both = _both(last, one) if last is not None and close else None
+        if both is None:
+            result.append(one)
+        else:
+            result[-1] = both
+    return result
+
+
+def _both(one: Period, two: Period) -> Period | None:
+    """A length and its dates as one period, or None where they are two, or do not agree."""
+    length, dates = (one, two) if one.months else (two, one)
+    if not length.months or dates.months or dates.unresolved or length.kind != "over" or dates.kind == "on":
+        return None
+    begin, until = dates.begin, dates.until
+    if begin and until and (two is not dates or length.unresolved or dates.kind == "between"):
+        if abs((until.year - begin.year) * 12 + until.month - begin.month + 1 - length.months) > 11:
+            return None
+    elif begin is None and until is not None and length.unresolved == NO_START:
+        pass  # "2029년까지 4년간": the year it began in is not written
+    elif begin is not None and until is None and length.unresolved == NO_START:
+        end = later(begin, length.months)
+        until = end - timedelta(days=1) if end else None
+    else:
+        return None
+    return Period(Span(one.span.start, two.span.end), "over", begin, until, length.months)
 
 
 # What leans on a point
 
 _BEFORE: Final = re.compile(
     r"(?:^|[^A-Za-z])(?P<word>by|before|no later than|not later than|until|till|through|"
+    r"no earlier than|not before|(?:now|out|years?|period|horizon|plan|strategy|roadmap|programme|running|extending) (?:up )?to|"
+    r"now (?:and|until)|compared (?:to|with)|relative to|versus|than(?: in)?|"
     r"up to|up until|ahead of|prior to|in|on|during|throughout|since|from|after|beyond|"
     r"starting in|"
     r"starting from|starting|beginning in|beginning|as of|as early as|for|within|"
@@ -63,11 +101,18 @@ _ONWARDS: Final = frozenset(
         "as of",
         "as early as",
         "effective",
+        "no earlier than",
+        "not before",
     )
 )
+_BASES: Final = ("compared to", "compared with", "relative to", "versus", "than", "than in")
+_TARGET: Final = re.compile(r"[ -](?:target|goal|deadline|objective|horizon|ambition)s?(?![A-Za-z])")
+_NO_PERIOD: Final = re.compile(r"[ ](?:levels?|baselines?|prices)(?![A-Za-z])")
+_KO_NO_PERIOD: Final = re.compile(r"[ ]?(?:대비|에서(?![ ]?열)|보다|에 비해)")
 _INSIDE: Final = frozenset(("in", "on", "during", "throughout", "for", "over", "around", "as soon as", "at", "into"))
 _KO_AFTER: Final = re.compile(
-    r"(?P<by>[ ]?(?:까지|이내|내에|내로|안에|안으로|중으로))|(?P<before>[ ]?(?:이전|"
+    r"(?P<by>[ ]?(?:까지|이내|내에|내로|내(?![가-힣])|안에|안으로|중으로)|"
+    r"으로(?=[ ](?:[가-힣0-9 ]{0,8})(?:앞당|늦|미루|미뤄|연기|당겨)))|(?P<before>[ ]?(?:이전|"
     r"전)(?:까지|에)?)|(?P<since>[ ]?(?:부터|이후|이래))|(?P<in>[ ]?(?:에는|에도|"
     r"에|중|의|을|엔|은|는|도|목표))"
 )
@@ -76,7 +121,10 @@ _KO_AFTER: Final = re.compile(
 def _leaning(text: str, points: list[Point]) -> Iterator[Period]:
     """Each point with the words around it that say how it is meant."""
     for one in points:
-        korean = _KO_AFTER.match(text, one.end) if "가" <= text[one.end - 1] <= "힣" else None
+        korean_end = "가" <= text[one.end - 1] <= "힣"
+        if (_KO_NO_PERIOD if korean_end else _NO_PERIOD).match(text, one.end):
+            continue
+        korean = _KO_AFTER.match(text, one.end) if korean_end else None
         if korean is not None:
             yield _korean_leaning(one, korean)
             continue
@@ -84,6 +132,8 @@ def _leaning(text: str, points: list[Point]) -> Iterator[Period]:
         before = _BEFORE.search(left)
         word = before["word"].lower() if before else ""
         start = one.start - (len(left) - before.start("word")) if before else one.start
+        if one.bare and _TARGET.match(text, one.end):
+            word, start = "by", one.start
         found = _with_word(one, word, start)
         if found is not None:
             yield found
@@ -92,9 +142,13 @@ def _leaning(text: str, points: list[Point]) -> Iterator[Period]:
 def _with_word(one: Point, word: str, start: int) -> Period | None:
     """A point behind an English preposition, or alone; None where it is no time (a year in a name)."""
     period = Period(Span(one.start, one.end), one.kind, one.begin, one.until, 0, one.unresolved)
-    if word in _LATEST:
+    if word in _BASES:
+        return None
+    if word in _LATEST or word.endswith(" to") or word.startswith("now "):
         until = one.middle or one.until
         return replace(period, span=Span(start, one.end), kind="by", begin=None, until=until)
+    if word in _EARLIER and one.late:
+        return replace(period, span=Span(start, one.end), kind="by", begin=None)
     if word in _EARLIER:
         until = one.begin - timedelta(days=1) if one.begin and one.begin > date.min else None
         return replace(period, span=Span(start, one.end), kind="by", begin=None, until=until)
@@ -130,14 +184,17 @@ _KO_YEARS: Final = re.compile(
     r"(?<![\d,.])(?P<a>(?:19|20|21)\d\d)(?:년)?[ ]?(?:-|–|~|∼|～|부터|에서)[ ]?(?P<b>(?:(?:19|"
     r"20|21)\d\d|\d\d))년(?:도)?(?:까지)?"
 )
+_SHORT_YEARS: Final = re.compile(
+    r"['’‘](?P<a>[0-4]\d)(?:년)?[ ]?(?:-|–|~|∼|～|부터)[ ]?['’‘](?P<b>[0-4]\d)(?!\d)(?:년(?![간대]))?(?:까지)?"
+)
 _WORD_YEARS: Final = re.compile(rf"(?P<a>{YEAR})[ ]?[-–—~][ ]?(?P<b>(?:19|20|21)\d\d)(?![\d%-])(?![,.]\d)(?!년)")
 
 
 def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
     """Two points that are the ends of one period."""
-    for pattern in (_KO_YEARS, _WORD_YEARS):
+    for pattern in (_KO_YEARS, _SHORT_YEARS, _WORD_YEARS):
         for match in pattern.finditer(text):
-            first, second = int(match["a"]), int(match["b"])
+            first, second = int(match["a"]) + (2000 if pattern is _SHORT_YEARS else 0), int(match["b"])
             last = second if second > 99 else first // 100 * 100 + second
             if first < last:
                 yield Period(
@@ -145,6 +202,8 @@ def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
                 )
     for one, two in pairwise(points):
         joint = _TO.fullmatch(text, one.end, two.start) if two.start - one.end <= 14 else None
+        if two.start - one.end <= 5 and _following(text, one, two):
+            yield Period(Span(_from(text, one.start), two.end), "between", one.begin, two.until)
         if joint is None or one.kind == "between" or two.kind == "between":
             continue
         start = _from(text, one.start)
@@ -155,6 +214,16 @@ def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
             continue
         end = two.end + (2 if text.startswith("까지", two.end) else 0)
         yield Period(Span(start, end), "between", one.begin, two.until, 0, one.unresolved or two.unresolved)
+
+
+def _following(text: str, one: Point, two: Point) -> bool:
+    """Whether two years that follow each other are named as one period: "in 2026 and 2027", "올해와 내년"."""
+    joint = text[one.end : two.start].strip()
+    if joint not in ("and", "와", "과", "및") or not (one.begin and one.until and two.begin and two.until):
+        return False
+    whole = (one.until - one.begin).days > 360 and (two.until - two.begin).days > 360
+    alone = joint == "and" and text[max(0, one.start - 3) : one.start] != "in " and _from(text, one.start) == one.start
+    return whole and not alone and two.begin.year == one.begin.year + 1
 
 
 def _from(text: str, start: int) -> int:
@@ -169,7 +238,9 @@ def _from(text: str, start: int) -> int:
 _COUNT: Final = (
     r"(?P<count>\d{1,3}|half a|an?|" + "|".join(word for word in WORDS if word != "zero") + r"|a couple of|a dozen)"
 )
+_SOME: Final = "|".join(word for word, value in WORDS.items() if 1 <= value <= 12)
 _UNIT_MONTHS: Final = {
+    "개년": 12,
     "year": 12,
     "month": 1,
     "quarter": 3,
@@ -185,11 +256,12 @@ _UNIT_MONTHS: Final = {
 _DAYS: Final = {"week": 7, "day": 1, "주": 7, "일": 1}
 _LENGTH: Final = re.compile(
     rf"(?<![A-Za-z])(?:(?P<lead>over|for|during|within|in|across|throughout|under|"
-    rf"through|spanning|spread over|up to)[ ])?(?:(?:a|the)[ ](?:period|span)[ ]of[ ])?(?:less than |"
+    rf"through|spanning|spread over|up to)[ ])?(?:(?:a|the)[ ](?:period|span|course|space)[ ]of[ ])?(?:less than |"
     rf"about |around |at least |approximately |up to )?"
     rf"(?P<the>(?:the[ ]|this[ ]|its[ ])?(?P<which>next|coming|following|upcoming|"
     rf"forthcoming|ensuing|past|last|previous|first|initial|full)[ ]|the[ ])?"
-    rf"{_COUNT}[ -](?:(?P<coming>coming|consecutive|straight|full|fiscal|calendar)[ ])?(?P<unit>year|"
+    rf"(?:(?:\d{{1,2}}|{_SOME})(?:[ ]?[-–][ ]?|[ ](?:to|or)[ ]))?{_COUNT}[ -]"
+    rf"(?:(?P<coming>coming|consecutive|straight|full|fiscal|calendar)[ ])?(?P<unit>year|"
     rf"month|quarter|decade|week|day)s?(?:['’])?(?![A-Za-z])(?:[- ](?P<noun>(?:long|"
     rf"term|period|plan|program(?:me)?|"
     r"project|budget|assessment|examination|investment|strategy|roadmap|initiative|"
@@ -202,13 +274,16 @@ _NEXT_ONE: Final = re.compile(
     r"(?<![A-Za-z])(?P<lead>over|during|within|in|for)[ ](?:the[ ])?(?P<which>next|"
     r"coming|past|last)[ ](?P<unit>year|month|quarter|decade|week)(?![A-Za-z-])"
     r"|(?<![A-Za-z])the[ ](?P<bare>next|coming|past)[ ](?P<decade>decade)(?![A-Za-z-])|"
-    r"(?<![A-Za-z])within[ ]the[ ](?P<within>year|month)(?![A-Za-z-])",
+    r"(?<![A-Za-z])within[ ]the[ ](?P<within>year|month)(?![A-Za-z-])"
+    r"|(?<![A-Za-z])(?P<long>decade)-long(?![A-Za-z])",
     re.I,
 )
 _KO_LENGTH: Final = re.compile(
-    r"(?:(?P<lead>향후|앞으로|지난|최근|이후)[ ]?(?:약[ ]?)?)?(?<![\d.,])(?P<count>\d{1,3}|"
-    r"한|두|세|네|다섯)[ ]?(?P<unit>년|개월|달|주|일)(?:여)?[ ]?(?P<tail>간(?![가-힣](?<![은의에을]))|"
-    r"동안|이내|내에|내(?![가-힣])|내로|안에|안으로|에[ ]?걸쳐)?"
+    r"(?:(?P<lead>향후|앞으로|지난|최근|이후)[ ]?(?:약[ ]?)?)?(?<![\d.,])"
+    r"(?:\d{1,2}[ ]?[~∼～-][ ]?)?(?P<count>\d{1,3}|한|두|세|네|다섯)[ ]?(?P<unit>개년|년|개월|달|주|일)(?:여)?"
+    r"(?:[ ]?(?P<tail>간(?![가-힣](?<![은의에을]))|"
+    r"동안|이내|내에|내(?![가-힣])|내로|안에|안으로|에[ ]?걸쳐|뒤(?![가-힣](?<![에엔면까]))|"
+    r"후(?![가-힣](?<![에엔면까인]))))?"
 )
 _KO_COUNT: Final = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
 
@@ -226,7 +301,10 @@ def _lengths(text: str, published: date | None) -> Iterator[Period]:
 
 def _english_lengths(text: str, published: date | None) -> Iterator[Period]:
     for match in _NEXT_ONE.finditer(text):
-        which, unit = match["which"] or match["bare"] or "", match["unit"] or match["decade"] or match["within"]
+        which, unit = (
+            match["which"] or match["bare"] or "",
+            (match["unit"] or match["decade"] or match["within"] or match["long"]),
+        )
         lead = "within" if match["within"] else (match["lead"] or "over").lower()
         if not (lead == "in" and which.lower() in ("next", "last")):
             yield _long(match, 1, unit.lower(), which.lower(), lead, published)
@@ -296,11 +374,13 @@ def _long(match: re.Match[str], number: int, unit: str, which: str, lead: str, p
 
 def _korean_length(match: re.Match[str], published: date | None) -> Period | None:
     lead, tail, unit = match["lead"] or "", match["tail"] or "", match["unit"]
-    if not (lead or tail) or (unit == "일" and not (lead or tail.startswith(("간", "이내", "내", "안")))):
+    if not (lead or tail or unit == "개년") or (
+        unit == "일" and not (lead or tail.startswith(("간", "이내", "내", "안")))
+    ):
         return None
     number = int(match["count"]) if match["count"].isdigit() else _KO_COUNT[match["count"]]
     which = "past" if lead in ("지난", "최근") else "next" if lead in ("향후", "앞으로") else ""
-    within = tail.startswith(("이내", "내", "안"))
+    within = tail.startswith(("이내", "내", "안", "뒤", "후"))
     if number >= 1900 or (unit == "일" and lead == "지난" and not tail):
         return None
     return _long(
