@@ -81,7 +81,7 @@ _BEFORE: Final = re.compile(
     r"up to|up until|ahead of|prior to|in|on|during|throughout|since|from|after|beyond|"
     r"starting in|"
     r"starting from|starting|beginning in|beginning|as of|as early as|for|within|"
-    r"over|of|between|around|effective|the|as soon as|at|into|to)[ ](?:around |about |"
+    r"over|of|between|around|across|effective|the|as soon as|at|into|to)[ ](?:around |about |"
     r"roughly |as early as |the year |at the |the |at )?\Z",
     re.I,
 )
@@ -109,7 +109,9 @@ _BASES: Final = ("compared to", "compared with", "relative to", "versus", "than"
 _TARGET: Final = re.compile(r"[ -](?:target|goal|deadline|objective|horizon|ambition)s?(?![A-Za-z])")
 _NO_PERIOD: Final = re.compile(r"[ ](?:levels?|baselines?|prices)(?![A-Za-z])")
 _KO_NO_PERIOD: Final = re.compile(r"[ ]?(?:대비|에서(?![ ]?열)|보다|에 비해)")
-_INSIDE: Final = frozenset(("in", "on", "during", "throughout", "for", "over", "around", "as soon as", "at", "into"))
+_INSIDE: Final = frozenset(
+    ("in", "on", "during", "throughout", "for", "over", "around", "across", "as soon as", "at", "into")
+)
 _KO_AFTER: Final = re.compile(
     r"(?P<by>[ ]?(?:까지|이내|내에|내로|내(?![가-힣])|안에|안으로|중으로)|"
     r"으로(?=[ ](?:[가-힣0-9 ]{0,8})(?:앞당|늦|미루|미뤄|연기|당겨)))|(?P<before>[ ]?(?:이전|"
