@@ -142,13 +142,14 @@ def _put_back(one: Amount, kept: list[int], sentence: str) -> Amount:
 
 def _counted(text: str, numbers: list[Numeral], country: str) -> Iterator[Amount]:
     """Sums made of numbers: the range of two, or one."""
-    at, last = 0, len(numbers) - 1
+    at, last, unit = 0, len(numbers) - 1, ""
     while at <= last:
         close = at < last and numbers[at + 1].start - numbers[at].end <= _FAR
         joined = _range(text, numbers[at], numbers[at + 1], country) if close else None
-        one = joined or _read(text, numbers[at], country)
+        one = joined or _read(text, numbers[at], country) or _elided(text, numbers[at], unit)
         at += 2 if joined else 1
         if one is not None:
+            unit = one.unit if one.kind is Kind.QUANTITY else ""
             yield _bounded(text, one)
 
 
@@ -343,6 +344,10 @@ def _measured(text: str, numeral: Numeral, country: str) -> Amount | None:
 def _quantity(text: str, numeral: Numeral, country: str) -> Amount | None:
     del country
     return _of_count(numeral, counted.counted(text, numeral))
+
+
+def _elided(text: str, numeral: Numeral, unit: str) -> Amount | None:
+    return _of_count(numeral, counted.elided(text, numeral, unit))
 
 
 def _of_count(numeral: Numeral, what: counted.Counted | None) -> Amount | None:

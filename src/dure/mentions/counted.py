@@ -45,7 +45,8 @@ _MEASURE: Final = re.compile(
 _CASED: Final = re.compile(r"[ \u00a0-]?(?:[kKMGT]We?(?:dc|h)?|[TPEZ](?:F|FLOPS?|FLOP/s)|[GTPEZ]i?B)\Z")
 
 _GPU: Final = (
-    r"gpus?|graphics processing units?|graphics processors?|graphics cards?|npus?|neural processing units?|tpus?|(?:ai|tensor) processing units?|"
+    r"gpus?|graphics processing units?|graphics processors?|graphics cards?|npus?|neural processing units?|tpus?|"
+    r"(?:ai|tensor) processing units?|"
     r"(?:ai |gpu |hardware )?accelerators?|(?:gb|b|h|a|mi|gh)\d{2,3}x?s|blackwells|hoppers"
 )
 _HEADS: Final = {
@@ -185,6 +186,34 @@ def _round_count(text: str, numeral: Numeral) -> bool:
         and _ROUND.match(text, numeral.end) is not None
         and not _DATED.search(text[max(0, numeral.start - 12) : numeral.start])
     )
+
+
+_ELIDED: Final = re.compile(
+    r"[ ](?:this|next|last|more|by|in the (?:first|second|next)|a year|for|to|are|is|will|go(?:es)?|from|earlier|currently|today|now|at|over|within|"
+    r"of (?:them|these|which|those))(?![A-Za-z])|[ ]?(?:[.;,)]|\Z)",
+    re.IGNORECASE,
+)
+_ELIDED_UNITS: Final = frozenset(("accelerators", "chips", "people", "servers"))
+_NOUN_BEFORE: Final = re.compile(
+    rf"(?<![A-Za-z])(?P<noun>{_GPU})(?![A-Za-z])(?: (?:capacity|count|fleet|numbers?|pool|stock|total))?"
+    r"(?:,? (?:has |have |will )?(?:reach|reached|grow|grew|rise|rose|increas|expand|to|of|from|nearly|about|over|more|than|"
+    r"around|almost|at|least|total|totall?ing|numbered|now|ing|e[ds]?|s|ed|was|is|stands|stood)){1,6} \Z",
+    re.IGNORECASE,
+)
+
+
+def elided(text: str, numeral: Numeral, unit: str) -> Counted | None:
+    """A number whose noun stands before it: "5,000 GPUs this year and 10,000 next", "its GPU capacity to nearly 40,000".
+
+    `unit` is that of the last sum of the sentence, "" where it was none.
+    """
+    big = numeral.grouped or numeral.scale >= 1000
+    if not big or numeral.value.denominator != 1 or _ELIDED.match(text, numeral.end) is None:
+        return None
+    if unit in _ELIDED_UNITS:
+        return Counted(numeral.start, numeral.end, unit)
+    before = _NOUN_BEFORE.search(text[max(0, numeral.start - 70) : numeral.start])
+    return None if before is None else Counted(numeral.start, numeral.end, "accelerators", 1, before["noun"])
 
 
 def _english(text: str, numeral: Numeral) -> Counted | None:

@@ -55,7 +55,8 @@ SCALES: Final = {
 }  # fmt: skip
 _LETTERS: Final = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _SCALE: Final = re.compile(
-    r"[ \u00a0\u202f-]?(hundred|thousand|million|billion|trillion|quadrillion|mn|mln|mm|bn|bln|tn|trn|tr|lakhs?|crores?|dozen)(?![a-z])",
+    r"[ \u00a0\u202f-]?(hundred|thousand|million|billion|trillion|quadrillion|"
+    r"mn|mln|mm|bn|bln|tn|trn|tr|lakhs?|crores?|dozen)(?![a-z])",
     re.I,
 )
 _LETTER: Final = re.compile(r"[kKmMbBtT](?![A-Za-z0-9])")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Final, Protocol
 
 from dure.mentions.amounts import amounts, pairs
@@ -38,6 +39,7 @@ _SAYINGS: Final = (
     "공개",
     "열린",
 )
+_BESIDE: Final = 16  # characters between a sum and the period that touches it
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -82,7 +84,7 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
     everybody = parties_at(here, earlier, [span.start for span in spans])
     for (amount, other), who in zip(sums, everybody, strict=True):
         how, rule = stance(sentence, amount, None, who.actor)
-        period = _period(sentence, amount.span, times, spans, how)
+        period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
         if who.actor is None and period is None and how is Stance.UNCLEAR:
@@ -162,16 +164,40 @@ def _told(here: Scan, actor: Party, cue: Cue, due: bool) -> bool:
     return not quoted and (due or not owner or cue.rule == "en-judge") and len(between) < 160 and goes_on
 
 
-def _period(sentence: str, at: Span, times: Sequence[Period], sums: Sequence[Span], how: Stance) -> Period | None:
-    """The period that belongs to a sum: the nearest one in its clause; the day on which something was said is none."""
+def _period(
+    sentence: str, at: Span, times: Sequence[Period], sums: Sequence[Span], how: Stance, published: date | None
+) -> Period | None:
+    """The period that belongs to a sum: the one that touches it, else the nearest in its clause, for a promise one ahead.
+
+    The day on which something was said is none.
+    """
     fit = [
         time for time in _around(at, times) if not _of_saying(sentence, time) and not _apart(sentence, at, time.span)
     ]
-    ahead = [time for time in fit if time.kind in _AHEAD]
-    if how in (Stance.COMMITMENT, Stance.AIM) and ahead:
-        fit = ahead
     near = [one for one in sums if abs(one.start - at.start) < _NEAR]
+    touching = [time for time in fit if _touches(sentence, at, time, near)]
+    ahead = [time for time in fit if time.kind in _AHEAD or (published and time.begin and time.begin > published)]
+    if touching:
+        fit = touching
+    elif how in (Stance.COMMITMENT, Stance.AIM) and ahead:
+        fit = ahead
     return min(fit, key=lambda time: _distance(sentence, at, time, near), default=None)
+
+
+def _touches(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:
+    """Whether a period stands right beside a sum where its language puts it: "$2 billion in 2027", "내년 2조 원"."""
+    left = time.span.end <= at.start
+    between = sentence[time.span.end : at.start] if left else sentence[at.end : time.span.start]
+    if left is not _in_korean(sentence, time) or len(between) > _BESIDE:
+        return False
+    start = min(time.span.end, at.end)
+    return not any(mark in between for mark in ",;.") and not any(
+        start <= one.start < max(time.span.start, at.start) for one in sums
+    )
+
+
+def _in_korean(sentence: str, time: Period) -> bool:
+    return any("가" <= letter <= "힣" for letter in sentence[time.span.start : time.span.end])
 
 
 def _apart(sentence: str, one: Span, other: Span) -> bool:
@@ -200,13 +226,14 @@ def _of_saying(sentence: str, time: Period) -> bool:
 
 
 def _distance(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> int:
-    """How far a period stands from a sum: characters between them, more across a clause or another sum, more on its left."""
+    """How far a period stands from a sum: characters between them, more across a clause or another sum, more on the
+    side where its language does not put it (English: left, Korean: right)."""
     left = time.span.end <= at.start
     start, end = (time.span.end, at.start) if left else (at.end, time.span.start)
     between = sentence[start:end]
     clauses = sum(between.count(mark) for mark in _CLAUSES)
     others = sum(start <= one.start < end for one in sums)
-    return len(between) + 60 * clauses + 25 * others + 15 * left
+    return len(between) + 60 * clauses + 25 * others + 15 * (left is not _in_korean(sentence, time))
 
 
 def _moved(one: Mention, document: Document, sentence: Span) -> Mention:
