@@ -189,7 +189,8 @@ def _round_count(text: str, numeral: Numeral) -> bool:
 
 
 _ELIDED: Final = re.compile(
-    r"[ ](?:this|next|last|more|by|in the (?:first|second|next)|a year|for|to|are|is|will|go(?:es)?|from|earlier|currently|today|now|at|over|within|"
+    r"[ ](?:this|next|last|more|by|in the (?:first|second|next)|a year|for|to|are|is|will|go(?:es)?|from|earlier|currently|today|now|"
+    r"at|over|within|units|"
     r"of (?:them|these|which|those))(?![A-Za-z])|[ ]?(?:[.;,)]|\Z)",
     re.IGNORECASE,
 )
@@ -210,10 +211,11 @@ def elided(text: str, numeral: Numeral, unit: str) -> Counted | None:
     big = numeral.grouped or numeral.scale >= 1000
     if not big or numeral.value.denominator != 1 or _ELIDED.match(text, numeral.end) is None:
         return None
+    units = 6 if text.startswith(" units", numeral.end) else 0
     if unit in _ELIDED_UNITS:
-        return Counted(numeral.start, numeral.end, unit)
+        return Counted(numeral.start, numeral.end + units, unit)
     before = _NOUN_BEFORE.search(text[max(0, numeral.start - 70) : numeral.start])
-    return None if before is None else Counted(numeral.start, numeral.end, "accelerators", 1, before["noun"])
+    return None if before is None else Counted(numeral.start, numeral.end + units, "accelerators", 1, before["noun"])
 
 
 def _english(text: str, numeral: Numeral) -> Counted | None:
@@ -314,12 +316,14 @@ def _korean(text: str, numeral: Numeral) -> Counted | None:
     if inside is not None:
         return Counted(numeral.start, end, inside.lastgroup or "", 1, inside.group())
     fits = _KO_FITS.get(counter, tuple(_KO_NOUNS))
-    right = _noun_right(text, end)
+    right, near = _noun_right(text, end), _noun_left(text, numeral.start)
+    touches = near is not None and text[near.end() : numeral.start] in (" ", "", "을 ", "를 ")
+    if right is not None and touches and text[end : right.start()].strip() not in ("", "의"):
+        right = None  # "유니콘 기업 10개 육성과 인재": what stands before it is counted
     if right is not None and right.lastgroup in fits:
         return Counted(numeral.start, right.end(), right.lastgroup or "", 1, right.group())
-    left = _noun_left(text, numeral.start)
-    if left is not None and left.lastgroup in fits:
-        return Counted(numeral.start, end, left.lastgroup or "", 1, left.group())
+    if near is not None and near.lastgroup in fits:
+        return Counted(numeral.start, end, near.lastgroup or "", 1, near.group())
     if counter == "곳":
         return Counted(numeral.start, end, "sites")
     around = text[max(0, numeral.start - 120) : numeral.start + 120]

@@ -39,7 +39,8 @@ _SHARED: Final[dict[str, tuple[str, dict[str, str]]]] = {
 }
 
 _SIGNS: Final = {
-    "US$": "USD", "U.S.$": "USD", "U.S. $": "USD", "US $": "USD", "USD$": "USD", "USD $": "USD", "C$": "CAD", "CA$": "CAD",
+    "US$": "USD", "U.S.$": "USD", "U.S. $": "USD", "US $": "USD", "us $": "USD", "c $": "CAD", "C $": "CAD",
+    "hk $": "HKD", "HK $": "HKD", "USD$": "USD", "USD $": "USD", "C$": "CAD", "CA$": "CAD",
     "CAD$": "CAD", "CAD $": "CAD", "Can$": "CAD", "CDN$": "CAD", "A$": "AUD", "AU$": "AUD", "AUD$": "AUD", "NZ$": "NZD",
     "HK$": "HKD", "S$": "SGD", "SG$": "SGD", "SGD$": "SGD", "NT$": "TWD", "R$": "BRL", "MX$": "MXN", "€": "EUR", "₩": "KRW",
     "￦": "KRW", "₹": "INR", "₽": "RUB", "₺": "TRY", "₫": "VND", "₪": "ILS", "฿": "THB", "₱": "PHP", "₦": "NGN", "₴": "UAH",

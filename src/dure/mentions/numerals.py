@@ -95,6 +95,7 @@ _HANGUL_NUMBER: Final = re.compile(
     r"(?<![가-힣0-9A-Za-z])(?:(?P<sino>[일이삼사오육칠팔구십백천만억조]{1,14})|(?P<native>한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|스무))"
     r"(?=[ ]?여?[ ]?(?:원(?![가-힣]{2})|원(?=[을이의에])|달러|유로|위안|명|개|곳|배(?![가-힣])|배[로의가를]|장의|대의|건|퍼센트))"
 )
+_THOUSAND_BEFORE: Final = re.compile(r"(?<![가-힣0-9])천[ ]?\Z")
 _AFTER_LOOSE_SCALE: Final = re.compile(r"(?:\Z|[\s0-9.,()~·]|원|달러|여|위안|유로|명|개|장|대)")
 _NOT_MORE: Final = re.compile(r"[ ]?(?:년|월|일|%|배|위|차|분기)")
 
@@ -149,9 +150,11 @@ def _number(match: re.Match[str]) -> tuple[Fraction, bool]:
 def _with_magnitude(text: str, match: re.Match[str]) -> Numeral:
     base, grouped = _number(match)
     end, scale, form = match.end(), 1, "digits"
-    korean = _korean(text, end, base, grouped)
+    lead = _THOUSAND_BEFORE.search(text, max(0, match.start() - 3), match.start())
+    korean = _korean(text, end, base, Fraction(1000) if lead is not None and base < 1000 else Fraction(0))
     if korean is not None:
-        return Numeral(match.start(), korean[0], korean[1], 1, "korean")
+        start = lead.start() if lead is not None else match.start()
+        return Numeral(start, korean[0], korean[1], 1, "korean")
     for _ in range(3):  # "2 lakh crore"
         word = _SCALE.match(text, end)
         if word is None:
@@ -167,9 +170,12 @@ def _with_magnitude(text: str, match: re.Match[str]) -> Numeral:
     return Numeral(match.start(), end, base, scale, form, grouped)
 
 
-def _korean(text: str, end: int, base: Fraction, grouped: bool) -> tuple[int, Fraction] | None:
-    """The end and value of a number that goes on in Korean units, such as "1조 4,000억", or None."""
-    total, section, current = Fraction(0), Fraction(0), base
+def _korean(text: str, end: int, base: Fraction, section: Fraction) -> tuple[int, Fraction] | None:
+    """The end and value of a number that goes on in Korean units, such as "1조 4,000억", or None.
+
+    `section` is what stands before it: 1000 of "천 4백만".
+    """
+    total, current = Fraction(0), base
     open_digits, at, seen, last_big = True, end, False, 10**20
     while True:
         here = at + 1 if text[at : at + 1] == " " else at

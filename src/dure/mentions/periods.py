@@ -3,7 +3,7 @@
 A date that stands in full is what it says. One that leans on the day the page came out ("next year", "over the next four
 years", "August 5") is worked out from `published`; without it, the period says that it needs it. A day without a year is
 the one nearest to the publication. "by 2030" ends on the last day of 2030, "before 2030" on the last of 2029. A fiscal
-year counts as the calendar year of its number; "early", "mid" and "late" are four months each.
+year is that of its country, the calendar year of its number where none is known; "early", "mid" and "late" are four months each.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
@@ -22,9 +23,9 @@ from dure.mentions.points import NEEDS, UNIT_HINTS, YEAR, Point, has, later, nam
 NO_START: Final = "no start is named"
 
 
-def periods(sentence: str, published: date | None) -> list[Period]:
-    """All periods of a sentence, in order, without overlaps."""
-    points = named(sentence, published)
+def periods(sentence: str, published: date | None, country: str = "") -> list[Period]:
+    """All periods of a sentence, in order, without overlaps; `country` (ISO 3166) is whose fiscal years they are."""
+    points = named(sentence, published, country)
     found = [*_lengths(sentence, published), *_ranges(sentence, points), *_leaning(sentence, points)]
     found.sort(key=lambda one: (one.span.start, -one.span.end))
     kept: list[Period] = []
@@ -238,7 +239,9 @@ def _from(text: str, start: int) -> int:
 # Lengths
 
 _COUNT: Final = (
-    r"(?P<count>\d{1,3}|half a|an?|" + "|".join(word for word in WORDS if word != "zero") + r"|a couple of|a dozen)"
+    r"(?P<count>\d{1,3}|half a|half(?=[ -]decade)|an?|"
+    + "|".join(word for word in WORDS if word != "zero")
+    + r"|a couple of|a dozen)"
 )
 _SOME: Final = "|".join(word for word, value in WORDS.items() if 1 <= value <= 12)
 _UNIT_MONTHS: Final = {
@@ -263,7 +266,7 @@ _LENGTH: Final = re.compile(
     rf"(?P<the>(?:the[ ]|this[ ]|its[ ])?(?P<which>next|coming|following|upcoming|"
     rf"forthcoming|ensuing|past|last|previous|first|initial|full)[ ]|the[ ])?"
     rf"(?:(?:\d{{1,2}}|{_SOME})(?:[ ]?[-–][ ]?|[ ](?:to|or)[ ]))?{_COUNT}[ -]"
-    rf"(?:(?P<coming>coming|consecutive|straight|full|fiscal|calendar)[ ])?(?P<unit>year|"
+    rf"(?!quarter of an?[ ])(?:(?P<coming>coming|consecutive|straight|full|fiscal|calendar)[ ])?(?P<unit>year|"
     rf"month|quarter|decade|week|day)s?(?:['’])?(?![A-Za-z])(?:[- ](?P<noun>(?:long|"
     rf"term|period|plan|program(?:me)?|"
     r"project|budget|assessment|examination|investment|strategy|roadmap|initiative|"
@@ -338,7 +341,7 @@ def _number(written: str) -> int:
     low = written.lower()
     if low.isdigit():
         return int(low)
-    return {"a": 1, "an": 1, "half a": 0, "a couple of": 2, "a dozen": 12}.get(low) or WORDS.get(low, 0)
+    return {"a": 1, "an": 1, "half a": 0, "half": 0, "a couple of": 2, "a dozen": 12}.get(low) or WORDS.get(low, 0)
 
 
 def _ago(match: re.Match[str], number: int, unit: str, published: date | None) -> Period | None:
@@ -356,7 +359,8 @@ def _moved(day: date, number: int, unit: str) -> date | None:
 
 def _long(match: re.Match[str], number: int, unit: str, which: str, lead: str, published: date | None) -> Period:
     """A length, placed after or before the publication where its words say so."""
-    months = number * _UNIT_MONTHS[unit] or (6 if number == 0 and unit == "year" else 0)
+    months = (number or Fraction(1, 2)) * _UNIT_MONTHS[unit]
+    months = int(months)
     span = Span(match.start(), match.end())
     past = which in ("past", "last", "previous")
     ahead = which in ("next", "coming", "following", "upcoming", "forthcoming", "ensuing") or lead in ("within", "in")

@@ -149,11 +149,32 @@ _RELATIVE: Final = re.compile(
 )
 
 
-def named(text: str, published: date | None) -> list[Point]:
-    """All points of a text, in order, without overlaps; of two that overlap, the longer."""
+# First months of fiscal years that are named by the year they begin in, and by the one they end in.
+_FISCAL_BEGUN: Final = {"JP": 4, "CA": 4, "GB": 4, "SG": 4}
+_FISCAL_ENDED: Final = {"US": 10, "IN": 4, "AU": 7}
+
+
+def _fiscal(year: int, country: str) -> tuple[date, date]:
+    """The fiscal year of a number in a country."""
+    first = _FISCAL_BEGUN.get(country) or _FISCAL_ENDED.get(country) or 1
+    begin = date(year - (country in _FISCAL_ENDED), first, 1)
+    end = later(begin, 12)
+    return begin, (end or begin) - timedelta(days=1)
+
+
+def _over_two(year: int, last: int, country: str) -> tuple[date, date]:
+    """The fiscal year that is named by both its years ("2025-26"), or all the years from one to the other."""
+    first = _FISCAL_BEGUN.get(country) or {"IN": 4, "AU": 7}.get(country, 0)
+    if last == year + 1 and first:
+        return date(year, first, 1), date(last, first, 1) - timedelta(days=1)
+    return date(year, 1, 1), date(last, 12, 31)
+
+
+def named(text: str, published: date | None, country: str = "") -> list[Point]:
+    """All points of a text, in order, without overlaps; of two that overlap, the longer. `country`: of fiscal years."""
     found: list[Point] = []
     if has(text, ("19", "20", "21", "FY")):
-        found += _year_points(text)
+        found += _year_points(text, country)
     if has(text, _MONTH_HINTS):
         found += [*_full_dates(text, published), *_month_years(text, published)]
     if has(text, _QUARTER_HINTS):
@@ -211,7 +232,7 @@ def _month_years(text: str, published: date | None) -> Iterator[Point]:
         yield Point(start, match.end(), begin, until, "", "in", bare)
 
 
-def _year_points(text: str) -> Iterator[Point]:
+def _year_points(text: str, country: str) -> Iterator[Point]:
     for match in _YEARS.finditer(text):
         written, part = match["year"].lstrip("’'"), re.sub(r"^the ", "", (match["part"] or "").lower())
         year = int(written) + (2000 if len(written) == 2 else 0)
@@ -221,9 +242,15 @@ def _year_points(text: str) -> Iterator[Point]:
             last = year // 100 * 100 + int(second)
             if not year < last <= year + 40:
                 continue
-            until = until.replace(year=last)
+            begin, until = _over_two(year, last, country)
             yield Point(match.start(), match.end(), begin, until, "", "between")
             continue
+        if (
+            country
+            and "ears" not in (match["fiscal"] or "")
+            and any(word in match.group() for word in ("iscal", "inancial", "FY"))
+        ):
+            begin, until = _fiscal(year, country)
         if part:
             begin, until = _narrow(part, begin, until)
         middle = date(year, 6, 30) if part.startswith("mid") else None

@@ -6,6 +6,7 @@ quote. An extractor that is plugged in may propose mentions too; `checked` lets 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -40,6 +41,10 @@ _SAYINGS: Final = (
     "열린",
 )
 _BESIDE: Final = 16  # characters between a sum and the period that touches it
+_FISCAL: Final = re.compile(r"[Ff]iscal|[Ff]inancial year|FY|(?<!\d)20\d\d[-–/]\d\d(?!\d)")
+_BASE_BEFORE: Final = re.compile(r"(?:현재|기존|종전|당초|원래)(?:의|에는|는)? ?(?:약 ?)?\Z")
+_BASE_AFTER: Final = re.compile(r" (?:today|now|currently|at present)(?![A-Za-z])")
+_MONTH: Final = 31
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -75,7 +80,7 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
     promising = not sums and _promises(here)
     if not sums and not promising:
         return
-    times = periods(sentence, document.published)
+    times = periods(sentence, document.published, _of_fiscal_years(here, earlier, page))
     if not sums:
         milestone = _milestone(here, earlier, times)
         yield from [milestone] if milestone else []
@@ -92,6 +97,11 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
         if _is_past(period, document) and rule in _BINDING:
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
+
+
+def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:
+    """The country whose fiscal years a sentence names, "" where it names none."""
+    return (page or country(earlier, here)) if _FISCAL.search(here.sentence) else ""
 
 
 def _promises(here: Scan) -> bool:
@@ -174,6 +184,8 @@ def _period(
     fit = [
         time for time in _around(at, times) if not _of_saying(sentence, time) and not _apart(sentence, at, time.span)
     ]
+    if _BASE_BEFORE.search(sentence, max(0, at.start - 8), at.start) or _BASE_AFTER.match(sentence, at.end):
+        return None
     near = [one for one in sums if abs(one.start - at.start) < _NEAR]
     touching = [time for time in fit if _touches(sentence, at, time, near)]
     ahead = [time for time in fit if time.kind in _AHEAD or (published and time.begin and time.begin > published)]
@@ -217,7 +229,8 @@ def _of_saying(sentence: str, time: Period) -> bool:
         return False
     after = sentence[time.span.end : time.span.end + 48]
     before = sentence[max(0, time.span.start - 14) : time.span.start]
-    ends = after.split(",", 2)[:2] if time.kind == "on" else []
+    short = time.kind == "on" or bool(time.begin and time.until and (time.until - time.begin).days <= _MONTH)
+    ends = after.split(",", 2)[:2] if short else []
     return (
         any(word in part for part in ends for word in _SAYINGS)
         or any(before.rstrip().endswith(word) for word in _SAYINGS)
@@ -316,7 +329,7 @@ def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -
             return f"the text does not say {amount.low} to {amount.high} {amount.unit or 'of an unknown currency'}"
     if proposal.amount is None and proposal.other is not None:
         return "a second sum without a first"
-    if proposal.period is not None and not _period_holds(document, proposal.period, sentence, start):
+    if proposal.period is not None and not _period_holds(document, proposal.period, here, earlier, start):
         return "the text does not give its dates"
     for party in (proposal.actor, proposal.recipient, proposal.source):
         if party is not None and party.known and not _party_holds(party, here, earlier, start):
@@ -338,11 +351,14 @@ def _amount_holds(amount: Amount, here: Scan, earlier: Sequence[Scan], start: in
     return len(own) == 1 and _value(own[0]) == _value(amount)
 
 
-def _period_holds(document: Document, period: Period, sentence: str, start: int) -> bool:
-    span = period.span.moved(-start)
+def _period_holds(document: Document, period: Period, here: Scan, earlier: Sequence[Scan], start: int) -> bool:
+    sentence, span = here.sentence, period.span.moved(-start)
+    fiscal = _of_fiscal_years(here, earlier, "")
     wanted = (period.begin, period.until, period.months)
     there = [
-        one for one in periods(sentence, document.published) if one.span.start < span.end and span.start < one.span.end
+        one
+        for one in periods(sentence, document.published, fiscal)
+        if one.span.start < span.end and span.start < one.span.end
     ]
     own = there or periods(sentence[span.start : span.end], document.published)
     return any((one.begin, one.until, one.months) == wanted for one in own)
