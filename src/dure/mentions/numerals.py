@@ -80,6 +80,9 @@ _WORD_SCALES: Final = ("hundred", "thousand", "million", "billion", "trillion", 
 _WORD: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:" + "|".join([*WORDS, *_WORD_SCALES, "half", "a", "an"]) + r")(?![A-Za-z0-9])", re.I
 )
+_TOKEN: Final = re.compile("[A-Za-z]+")
+_COUNTING: Final = frozenset((*WORDS, *_WORD_SCALES))  # without one of these no run of words is a number
+_ANY_DIGIT: Final = re.compile("[0-9]")
 _MEASURED: Final = re.compile(
     r"[ -](?:exa|peta|tera|giga|mega)[a-z]", re.I
 )  # after "one", which is otherwise a pronoun
@@ -113,6 +116,8 @@ def numerals(text: str) -> list[Numeral]:
 
 def _digit_numerals(text: str) -> Iterator[Numeral]:
     """Numbers that begin with digits, each with its magnitude."""
+    if _ANY_DIGIT.search(text) is None:
+        return
     past = 0
     for match in _DIGITS.finditer(text):
         if match.start() >= past and not _in_a_name(text, match.start(), match.end()):
@@ -219,6 +224,8 @@ def _next_digits(text: str, at: int, here: int, seen: bool, last_big: int) -> tu
 
 def _word_numerals(text: str) -> Iterator[Numeral]:
     """Runs of English number words: "two million", "twenty-five", "half a billion"."""
+    if _COUNTING.isdisjoint(map(str.lower, _TOKEN.findall(text))):
+        return
     run: list[re.Match[str]] = []
     for match in _WORD.finditer(text):
         if run and not _BETWEEN_WORDS.fullmatch(text, run[-1].end(), match.start()):

@@ -195,7 +195,9 @@ _WORD_YEARS: Final = re.compile(rf"(?P<a>{YEAR})[ ]?[-–—~][ ]?(?P<b>(?:19|20
 
 def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
     """Two points that are the ends of one period."""
-    for pattern in (_KO_YEARS, _SHORT_YEARS, _WORD_YEARS):
+    digits = has(text, ("19", "20", "21"))
+    short = has(text, ("'", "’", "‘"))
+    for pattern in ((_KO_YEARS, _WORD_YEARS) if digits else ()) + ((_SHORT_YEARS,) if short else ()):
         for match in pattern.finditer(text):
             first, second = int(match["a"]) + (2000 if pattern is _SHORT_YEARS else 0), int(match["b"])
             last = second if second > 99 else first // 100 * 100 + second

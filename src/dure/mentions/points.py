@@ -24,7 +24,7 @@ YEAR: Final = r"(?<![\d$€£¥₩₹#./])(?<!\d[,.-])(?:19|20|21)\d\d(?![\d%])(
 _DAY: Final = r"(?:[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d.,]\d)(?!\d)"
 _PART: Final = (
     r"(?:the )?(?P<{0}>(?:very )?(?:(?:early|late)(?: in)?|mid|middle of|(?:year[- ]|the very )?end of|(?:year[- ])?end|"
-    r"start of|beginning of|close of|first half of|second half of|(?:spring|summer|autumn|fall)(?: of| in)?)[- ]?(?:the )?)"
+    r"start of|beginning of|close of|first half of|second half of|(?:spring|summer|autumn|fall)(?: of)?)[- ]?(?:the )?)"
 )
 _SEASONS: Final = {"spring": (3, 5), "summer": (6, 8), "autumn": (9, 11), "fall": (9, 11)}
 
@@ -109,12 +109,15 @@ _FULL: Final = re.compile(
     rf"|(?<!\d)(?<!\d[.,-])(?P<d2>{_DAY})(?: of)? (?P<m2>{_MONTH})(?:,? (?P<y2>{YEAR}))?"
     rf"|(?<![\d-])(?P<y3>{YEAR})-(?P<m3>[01]\d)-(?P<d3>[0-3]\d)(?![\d-])"
 )
-_MONTH_YEAR: Final = re.compile(
-    rf"(?:{_PART.format('part')})?(?<![A-Za-z])(?P<month>{_MONTH})(?:,? (?:of )?(?P<year>{YEAR}))?"
+_MONTH_LEFT: Final = re.compile(rf"(?:{_PART.format('part')})?\Z")
+_MONTH_YEAR: Final = re.compile(rf"(?<![A-Za-z])(?P<month>{_MONTH})(?:,? (?:of )?(?P<year>{YEAR}))?")
+_LEFT: Final = 56  # characters that are looked at before a year or a month
+_YEAR_LEFT: Final = re.compile(
+    rf"(?:{_PART.format('part')})?(?P<fiscal>(?:the )?(?:fiscal|financial|budget|calendar) (?:years? )?|"
+    r"[FC]Y ?)?(?:the year )?\Z"
 )
 _YEARS: Final = re.compile(
-    rf"(?:{_PART.format('part')})?(?P<fiscal>(?:the )?(?:fiscal|financial|budget|calendar) (?:years? )?|"
-    rf"[FC]Y ?)?(?:the year )?(?P<year>(?:(?<=[FC]Y)(?:19|20|21)\d\d(?!\d))|(?<=FY)[’']?[2-4]\d(?!\d)|{YEAR})"
+    rf"(?P<year>(?:(?<=[FC]Y)(?:19|20|21)\d\d(?!\d))|(?<=FY)[’']?[2-4]\d(?!\d)|{YEAR})"
     r"(?:[-–/](?P<second>\d\d)(?![\d-]))?(?![A-Za-z0-9])"
     r"(?P<after>[ ](?:(?:fiscal|financial|budget|calendar) year|(?:supplementary |federal |national |state |draft )?"
     r"budget)(?![A-Za-z]))?"
@@ -213,8 +216,9 @@ def _dated(match: re.Match[str], year: str | None, month: int, number: int, publ
 
 def _month_years(text: str, published: date | None) -> Iterator[Point]:
     for match in _MONTH_YEAR.finditer(text):
-        month, part = _MONTH_AT[match["month"][:3].lower()], match["part"] or ""
-        start, bare = match.start(), match["year"] is None and not part
+        left = _left(_MONTH_LEFT, text, match.start())
+        month, part = _MONTH_AT[match["month"][:3].lower()], left["part"] or ""
+        start, bare = left.start(), match["year"] is None and not part
         year = int(match["year"]) if match["year"] else None
         if year is None and published is not None:
             near = _nearest(published, month, 15)
@@ -232,39 +236,32 @@ def _month_years(text: str, published: date | None) -> Iterator[Point]:
         yield Point(start, match.end(), begin, until, "", "in", bare)
 
 
+def _left(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
+    """What stands before a year or a month; the pattern can be empty, so that it is always found."""
+    found = pattern.search(text, max(0, at - _LEFT), at)
+    assert found is not None
+    return found
+
+
 def _year_points(text: str, country: str) -> Iterator[Point]:
     for match in _YEARS.finditer(text):
-        written, part = match["year"].lstrip("’'"), re.sub(r"^the ", "", (match["part"] or "").lower())
-        year = int(written) + (2000 if len(written) == 2 else 0)
+        left = _left(_YEAR_LEFT, text, match.start())
+        written, part = match["year"].lstrip("’'"), re.sub(r"^the ", "", (left["part"] or "").lower())
+        year, start, fiscal = int(written) + (2000 if len(written) == 2 else 0), left.start(), left["fiscal"] or ""
         begin, until = date(year, 1, 1), date(year, 12, 31)
-        second = match["second"]
-        if second is not None:
-            last = year // 100 * 100 + int(second)
-            if not year < last <= year + 40:
-                continue
-            begin, until = _over_two(year, last, country)
-            yield Point(match.start(), match.end(), begin, until, "", "between")
+        if match["second"] is not None:
+            last = year // 100 * 100 + int(match["second"])
+            if year < last <= year + 40:
+                yield Point(start, match.end(), *_over_two(year, last, country), "", "between")
             continue
-        if (
-            country
-            and "ears" not in (match["fiscal"] or "")
-            and any(word in match.group() for word in ("iscal", "inancial", "FY"))
-        ):
+        named_fiscal = fiscal + (match["after"] or "")
+        if country and "ears" not in fiscal and any(word in named_fiscal for word in ("iscal", "inancial", "FY")):
             begin, until = _fiscal(year, country)
         if part:
             begin, until = _narrow(part, begin, until)
         middle = date(year, 6, 30) if part.startswith("mid") else None
-        yield Point(
-            match.start(),
-            match.end(),
-            begin,
-            until,
-            "",
-            "in",
-            not (part or match["fiscal"] or match["after"]),
-            middle,
-            _ends(part),
-        )
+        bare = not (part or fiscal or match["after"])
+        yield Point(start, match.end(), begin, until, "", "in", bare, middle, _ends(part))
 
 
 def _ends(part: str) -> bool:

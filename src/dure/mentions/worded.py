@@ -61,9 +61,10 @@ _COUNTS: Final = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4}
 
 
 _RANK_HINTS: Final = (
-    "op", "OP", "est", "ead", "most", "owerful", "ank", "umber", "o.", "#", "place", "position", "world", "globally",
-    "위", "강", "톱", " G",
+    "op ", "op-", "OP", "ank", "umber ", "o. ", "o.1", "o.2", "o.3", "#", "irst", "econd", "hird", "ourth", "ifth", "ixth", "eventh",
+    "ighth", "inth", "enth", "위", "강", "톱", " G", "Top1", "top1", "Top3", "Top5", "top3", "top5",
 )  # fmt: skip
+_NUMBERED: Final = re.compile(r"\d(?:st|nd|rd|th|대)")
 _FIXED_HINTS: Final = (
     "oubl",
     "ripl",
@@ -87,7 +88,7 @@ def _has(text: str, hints: tuple[str, ...]) -> bool:
 
 def ranks(text: str) -> Iterator[Amount]:
     """Ranks: "top three", "third-largest", "세계 3위", "3대 강국"."""
-    if not _has(text, _RANK_HINTS):
+    if not _has(text, _RANK_HINTS) and _NUMBERED.search(text) is None:
         return
     for match in _RANKS.finditer(text):
         written = next(value for value in match.groups() if value is not None).lower()
