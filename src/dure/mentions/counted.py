@@ -307,7 +307,7 @@ def _korean(text: str, numeral: Numeral) -> Counted | None:
     """What a Korean counter and the nouns beside it say."""
     match = _COUNTER.match(text, numeral.end, numeral.end + 12)
     counter = match["counter"] if match else None
-    if match is None or counter is None:
+    if match is None or counter is None or text.startswith("당 ", match.end()):
         return None
     end = match.end()
     if counter in _KO_SURE:

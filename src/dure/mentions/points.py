@@ -132,10 +132,12 @@ _NUMBERED: Final = {
     "3rd": 3,
     "4th": 4,
     "final": 4,
+    "latter": 2,
     "last": 4,
 }
 _QUARTER: Final = re.compile(
-    rf"(?<![A-Za-z0-9])(?P<end>(?:the )?(?:end|close) of |end[- ])?(?:(?:the )?(?P<word>first|second|third|fourth|final|1st|2nd|"
+    rf"(?<![A-Za-z0-9])(?P<end>(?:the )?(?:end|close) of |end[- ])?(?:(?:the )?(?P<word>first|second|third|fourth|final|"
+    rf"last(?= quarter of)|latter|1st|2nd|"
     rf"3rd|4th) (?P<what>quarter|half)(?: of (?:the )?(?:fiscal )?(?P<y1>{YEAR}|(?:this |"
     rf"next |last )?year))?(?= ?[,.;)]|\Z| of| to| and| as| with| at| for| by| the)"
     rf"|(?:(?P<letter>[QH])(?P<number>[1-4])|(?P<number2>[1-4])(?P<letter2>[QH]))(?: of)?[ -]?"
@@ -380,7 +382,7 @@ def _stretch(day: date, unit: str, by: int) -> tuple[date, date] | None:
 # Points, Korean
 
 _KO_YEAR: Final = (
-    r"(?P<year>(?<![\d,.])(?:19|20|21)\d\d(?=년(?!대))|(?<![\d,.])(?:['’‘][0-4]\d(?=년(?![간대]))|"
+    r"(?P<year>(?<![\d,.])(?:19|20|21)\d\d(?=년(?!대)|[ ]?회계연도)|(?<![\d,.])(?:['’‘][0-4]\d(?=년(?![간대]))|"
     r"[2-4]\d(?=년 ?(?:까지|[상하]반기|말|초|연말|[1-4]분기|1?\d월|완공|준공|개소|가동|착공|출시|도입|목표|예산|이후|도(?![가-힣]))))|"
     r"(?<![가-힣])(?:올해|금년|내년|내후년|"
     r"후년|지난해|작년|재작년|올(?= ?(?:상반기|하반기|연말|[1-9]분기|1?\d월|말|초|"

@@ -34,6 +34,8 @@ _SAYINGS: Final = (
     "told",
     "released",
     "reported",
+    "promised",
+    "pledged",
     "밝혔",
     "발표",
     "말했",
