@@ -17,8 +17,9 @@ from typing import Final
 
 from dure.mentions import counted, currencies
 from dure.mentions.currencies import Written
-from dure.mentions.model import MINOR, PERCENT, RANK, TIMES, Amount, Bound, Kind, Span
-from dure.mentions.numerals import SCALES, WORDS, Numeral, numerals
+from dure.mentions.model import MINOR, PERCENT, TIMES, Amount, Bound, Kind, Span
+from dure.mentions.numerals import Numeral, numerals
+from dure.mentions.worded import fixed, ranks
 
 _BIDI: Final = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
@@ -62,54 +63,6 @@ _OF_SHARE: Final = re.compile(
     r"their |our )?(?P<of>[A-Za-z][A-Za-z'’ -]{1,60})"
 )
 
-_ORDINAL_WORDS: Final = "first second third fourth fifth sixth seventh eighth ninth tenth"
-_ORDINALS: Final = {word: value for value, word in enumerate(_ORDINAL_WORDS.split(), 1)}
-_ORDINAL: Final = "|".join(_ORDINALS) + r"|\d{1,3}(?:st|nd|rd|th)"
-_SMALL_WORDS: Final = "|".join(word for word, value in WORDS.items() if 1 <= value <= 20)
-_RANKS: Final = re.compile(
-    rf"""(?<![A-Za-z0-9])(?:
-        [Tt]op[ -](?P<top>\d{{1,3}}|{_SMALL_WORDS})(?![A-Za-z0-9.,]\d|[ ]?%|[ ]per[ ]?cent|[A-Za-z]|[ ]projects|[ ]priorit)
-      | (?P<superlative>{_ORDINAL})[ -](?:most[ -]|-)?
-          (?:largest|biggest|strongest|highest|best|fastest|leading|greatest|most|powerful|richest)(?![A-Za-z])
-      | [Rr]ank(?:s|ed|ing)?[ ](?:in[ ]|at[ ])?(?:the[ ])?
-          (?P<ranked>{_ORDINAL}|(?:No\.?|number)[ ]\d{{1,3}}|\d{{1,3}}(?![\d,.]\d|%))(?![A-Za-z])
-      | (?:number[ ]|[Nn]o\.[ ]?|\#)(?P<number>1|one|2|two|3|three)(?=[ ](?:in|globally|worldwide|among|position|AI|player)\b)
-      | (?P<place>{_ORDINAL})[ ](?:place|rank|position)(?![A-Za-z])
-      | (?P<inworld>{_ORDINAL})[ ](?:in[ ]the[ ]world|worldwide|globally)(?![A-Za-z])
-      | [Tt][Oo][Pp][ ]?(?P<kotop>\d{{1,2}})(?=[에으가를을의]|[ ][가-힣])
-      | (?:AI[ ]|인공지능[ ]|글로벌[ ]|세계[ ])G(?P<gee>[2-9])(?![0-9A-Za-z])
-    )"""
-    r"|(?:세계[ ])?(?<!\d)(?<!\d[.,])(?P<wi>\d{1,3})위(?!원|험|치|탁|상|반|성|협)"
-    r"|(?:세계[ ])?(?<!\d)(?P<dae>\d{1,2})(?:대|강)(?=[ ]?(?:[A-Za-z가-힣]{1,6}[ ]?){0,2}(?:강국|강대국|선도국|국가))"
-    r"|(?:세계[ ])(?P<kang>\d{1,2})강(?![가-힣]{2})"
-    r"|톱[ ]?(?P<tok>\d{1,2}|쓰리|텐|파이브)",
-    re.VERBOSE,
-)
-_TOK: Final = {"쓰리": 3, "파이브": 5, "텐": 10}
-
-_MULTIPLES: Final = {"doubl": 2, "tripl": 3, "quadrupl": 4, "quintupl": 5, "tenfold": 10}
-_DOUBLE: Final = re.compile(
-    r"(?<![A-Za-z-])(?P<stem>doubl|tripl|quadrupl|quintupl)(?:(?:es|ed|ing)(?![A-Za-z-])|"
-    r"e(?=[ ](?:the|its|our|their|his|by|in|to|from|that|this|over|what|AI|within|"
-    r"annual|"
-    r"domestic|national|public|spending|funding|investment|capacity|production|output)\b|[.,;]|\Z))"
-)
-_FOLD: Final = re.compile(
-    rf"(?<![A-Za-z])(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)?-?(?P<fold>{_SMALL_WORDS}|"
-    rf"hundred)?-?fold(?![A-Za-z])",
-    re.I,
-)
-_FRACTIONS: Final = re.compile(
-    r"(?<![A-Za-z-])(?P<many>[Oo]ne|[Tt]wo|[Tt]hree|[Ff]our|[Aa])[ -](?P<part>third|"
-    r"quarter|fifth|tenth)s?(?=[ ]of[ ](?!20\d\d|the[ ](?:year|fiscal)))"
-    r"|(?<![A-Za-z-])(?<!first )(?<!second )(?<!latter )(?<!other )(?P<half>[Hh]alf)(?=[ ](?:of[ ])?(?:the|"
-    r"all|its|their|our)[ ](?!year|decade|first|century))"
-    r"|(?<!\d)(?P<whole>[1-9]\d?)분의[ ]?(?P<share>[1-9]\d?)(?!\d)"
-    r"|(?P<jeol>절반)(?=[ ]?(?:이상|이하|가량|정도|을|이|은|의|으로|까지|에))"
-)
-_PARTS: Final = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
-_COUNTS: Final = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4}
-
 _FAR: Final = 50  # characters between the ends of a range
 _JOINT: Final = re.compile(r"[ \u00a0]?(?:-|–|—|~|∼|～|to|and|or|에서)[ \u00a0]?")
 _CHANGE: Final = re.compile(
@@ -118,7 +71,22 @@ _CHANGE: Final = re.compile(
     re.I,
 )
 _BETWEEN: Final = re.compile(r"(?:^|[^A-Za-z])between[ ](?:an? )?(?:estimated )?\Z", re.I)
-_KOREAN_SUM: Final = re.compile(r"[ ]?여?[ ]?(?:규모|투자|예산|투입|지원|조성|펀드|가량 투|이상 투)")
+_KOREAN_TAIL: Final = re.compile(r"(?P<digits>\d{1,4}(?:[.]\d{1,3})?)[십백천만억조]{1,4}")
+_KOREAN_SUM: Final = re.compile(
+    r"[ ]?여?[을를]?[ ]?(?:규모|투자|예산|투입|지원|조성|펀드|추경|증액|편성|배정|출자|융자|대출|쏟|들여|들이|시대|가량 투|이상 투)"
+)
+_KOREAN_BARE: Final = re.compile(
+    r"[ ]?여?(?:\Z|[,.)~]|(?:[을를이가은는의]|까지|에서|으로|이었|였|이다)(?![가-힣]{2}\b))"
+)
+_KOREAN_MONEY: Final = re.compile(
+    "예산|투자|투입|추경|사업비|펀드|기금|출자|자금|재원|보조금|융자|재정|억원|조원|억 원|조 원"
+)
+_KOREAN_COUNTED: Final = re.compile("파라미터|매개변수|토큰|인구|이용자|사용자|트랜지스터|데이터셋|문장|가입자")
+_CRORE_OF: Final = re.compile(
+    r"[ -](?:[a-z]{1,12} ){0,2}(?:people|users?|citizens|population|indians|students|farmers|beneficiar|tonnes?|households|"
+    r"accounts|transactions|units|youth|jobs|families|customers|subscribers|women|workers|hours|documents|records|tokens)",
+    re.I,
+)
 _UNKNOWN_FOLLOWS: Final = re.compile(
     r"(?:\s*(?:[.,;:)]|\Z)|\s+(?:for|to|in|over|from|by|on|and|will|was|is|a year|per|into|toward|each|annually)\b)"
 )
@@ -151,7 +119,7 @@ def pairs(sentence: str, found: Sequence[Amount]) -> list[tuple[Amount, Amount |
 
 def _amounts(text: str, country: str) -> list[Amount]:
     """The readers in order of precedence, then what overlaps is dropped."""
-    found = [*_ranks(text), *_fixed(text), *_counted(text, numerals(text), country)]
+    found = [*ranks(text), *(_bounded(text, one) for one in fixed(text)), *_counted(text, numerals(text), country)]
     if not found:
         return found
     found.sort(key=lambda one: (one.span.start, -one.span.end))
@@ -174,13 +142,14 @@ def _put_back(one: Amount, kept: list[int], sentence: str) -> Amount:
 
 def _counted(text: str, numbers: list[Numeral], country: str) -> Iterator[Amount]:
     """Sums made of numbers: the range of two, or one."""
-    at, last = 0, len(numbers) - 1
+    at, last, unit = 0, len(numbers) - 1, ""
     while at <= last:
         close = at < last and numbers[at + 1].start - numbers[at].end <= _FAR
         joined = _range(text, numbers[at], numbers[at + 1], country) if close else None
-        one = joined or _read(text, numbers[at], country)
+        one = joined or _read(text, numbers[at], country) or _elided(text, numbers[at], unit)
         at += 2 if joined else 1
         if one is not None:
+            unit = one.unit if one.kind is Kind.QUANTITY else ""
             yield _bounded(text, one)
 
 
@@ -227,7 +196,12 @@ def _spanned(
     ratio = Fraction(upper.high) / second.value if second.value else Fraction(0)
     bare = first.scale == 1 and first.form in ("digits", "words")
     scaled = bare and second.scale > 1 and first.base < 1000
-    low = round(first.base * second.scale * ratio) if scaled else round(first.value * ratio)
+    korean = _KOREAN_TAIL.fullmatch(text, second.start, second.end) if bare and second.form == "korean" else None
+    if korean is not None and first.value < Fraction(korean["digits"].replace(",", "")):
+        scaled, shared = True, second.value / Fraction(korean["digits"].replace(",", ""))
+    else:
+        shared = Fraction(second.scale)
+    low = round(first.base * shared * ratio) if scaled else round(first.value * ratio)
     sign = currencies.before(text, first.start, country)
     start = sign.start if sign is not None and upper.kind is Kind.MONEY else first.start
     differs = own is not None and own.kind is not upper.kind
@@ -309,7 +283,7 @@ def _money_by_magnitude(text: str, numeral: Numeral, country: str) -> Amount | N
     if (
         numeral.form == "indian"
         and "crore" in text[numeral.start : numeral.end].lower()
-        and _UNKNOWN_FOLLOWS.match(text, numeral.end)
+        and not _CRORE_OF.match(text, numeral.end)
     ):
         return _sum(
             numeral,
@@ -318,7 +292,7 @@ def _money_by_magnitude(text: str, numeral: Numeral, country: str) -> Amount | N
             Written(numeral.start, numeral.end, "INR", "crore without a currency: taken for INR"),
         )
     digits = text[numeral.start : numeral.end]
-    if numeral.form == "korean" and ("조" in digits or "억" in digits) and _KOREAN_SUM.match(text, numeral.end):
+    if numeral.form == "korean" and ("조" in digits or "억" in digits) and _won(text, numeral):
         return _sum(
             numeral,
             numeral.start,
@@ -326,6 +300,15 @@ def _money_by_magnitude(text: str, numeral: Numeral, country: str) -> Amount | N
             Written(numeral.start, numeral.end, "KRW", "조, 억 without a currency: taken for KRW"),
         )
     return None
+
+
+def _won(text: str, numeral: Numeral) -> bool:
+    """Whether 조 or 억 without a currency is money: it is spent, or money is spoken of and nothing else is counted."""
+    if _KOREAN_SUM.match(text, numeral.end):
+        return True
+    around = text[max(0, numeral.start - 60) : numeral.end + 40]
+    bare = _KOREAN_BARE.match(text, numeral.end) is not None
+    return bare and _KOREAN_MONEY.search(around) is not None and _KOREAN_COUNTED.search(around) is None
 
 
 def _share(text: str, numeral: Numeral, country: str) -> Amount | None:
@@ -363,6 +346,10 @@ def _quantity(text: str, numeral: Numeral, country: str) -> Amount | None:
     return _of_count(numeral, counted.counted(text, numeral))
 
 
+def _elided(text: str, numeral: Numeral, unit: str) -> Amount | None:
+    return _of_count(numeral, counted.elided(text, numeral, unit))
+
+
 def _of_count(numeral: Numeral, what: counted.Counted | None) -> Amount | None:
     if what is None:
         return None
@@ -396,76 +383,6 @@ def _bound_before(left: str) -> Bound | None:
         if left.endswith(words) and not left[: len(left) - len(words)][-1:].isalpha():
             return bound
     return None
-
-
-# Sums that are words of their own
-
-
-_RANK_HINTS: Final = (
-    "op", "OP", "est", "ead", "most", "owerful", "ank", "umber", "o.", "#", "place", "position", "world", "globally",
-    "위", "강", "톱", " G",
-)  # fmt: skip
-_FIXED_HINTS: Final = (
-    "oubl",
-    "ripl",
-    "upl",
-    "fold",
-    "Fold",
-    "third",
-    "quarter",
-    "fifth",
-    "tenth",
-    "alf",
-    "절반",
-    "분의",
-)
-
-
-def _has(text: str, hints: tuple[str, ...]) -> bool:
-    """Whether one of some parts of words occurs: what saves a pattern the search."""
-    return any(map(text.__contains__, hints))
-
-
-def _ranks(text: str) -> Iterator[Amount]:
-    """Ranks: "top three", "third-largest", "세계 3위", "3대 강국"."""
-    if not _has(text, _RANK_HINTS):
-        return
-    for match in _RANKS.finditer(text):
-        written = next(value for value in match.groups() if value is not None).lower()
-        value = _rank(written)
-        if value:
-            yield Amount(Span(match.start(), match.end()), Kind.RANK, value, value, RANK)
-
-
-def _rank(written: str) -> int:
-    digits = re.search(r"\d+", written)
-    if digits is not None:
-        return int(digits.group())
-    word = written.split()[-1]
-    return _ORDINALS.get(word) or WORDS.get(word) or _TOK.get(word, 0)
-
-
-def _fixed(text: str) -> Iterator[Amount]:
-    """Multipliers and shares in one word: "doubled", "twentyfold", "a third of", "절반"."""
-    if not _has(text, _FIXED_HINTS):
-        return
-    for match in _DOUBLE.finditer(text):
-        yield _whole(text, match, Kind.MULTIPLIER, Fraction(_MULTIPLES[match["stem"]]), 1000, TIMES)
-    for match in _FOLD.finditer(text):
-        value = WORDS.get((match["tens"] or "").lower(), 0) + (WORDS | SCALES).get((match["fold"] or "").lower(), 0)
-        if value:
-            yield _whole(text, match, Kind.MULTIPLIER, Fraction(value), 1000, TIMES)
-    for match in _FRACTIONS.finditer(text):
-        part = Fraction(1, 2)
-        if match["many"] or match["whole"]:
-            many = _COUNTS[match["many"].lower()] if match["many"] else int(match["share"])
-            part = Fraction(many, _PARTS[match["part"]] if match["many"] else int(match["whole"]))
-        yield _whole(text, match, Kind.SHARE, part, 10000, PERCENT)
-
-
-def _whole(text: str, match: re.Match[str], kind: Kind, value: Fraction, factor: int, unit: str) -> Amount:
-    number = round(value * factor)
-    return _bounded(text, Amount(Span(match.start(), match.end()), kind, number, number, unit))
 
 
 # One sum in two currencies

@@ -33,7 +33,8 @@ _SI: Final = {
 }  # fmt: skip
 _MEASURE: Final = re.compile(
     r"""[ \u00a0-]?(?:
-        (?P<wh>(?P<wh_si>[kMGT]|kilo|mega|giga|tera|킬로|메가|기가|테라)(?:Wh|[ ]?watt[- ]?hours?|와트시))
+        (?P<wsign>[㎾㎿])(?![hH시])
+      | (?P<wh>(?P<wh_si>[kMGT]|kilo|mega|giga|tera|킬로|메가|기가|테라)(?:Wh|[ ]?watt[- ]?hours?|와트시))
       | (?P<w>(?P<w_si>[kKMGT]|kilo|mega|giga|tera|킬로|메가|기가|테라)(?:We?|Wdc|[ ]?watts?|와트)(?![- ]?hours?|시))
       | (?P<flop>(?:AI[ ])?(?P<flop_si>[TPEZ]|tera|peta|exa|zetta|테라|페타|엑사|제타)(?:[ -]?FLOPS?(?:/s)?|F|플롭스?)(?:\(EF\))?)
       | (?P<bytes>
@@ -45,12 +46,13 @@ _CASED: Final = re.compile(r"[ \u00a0-]?(?:[kKMGT]We?(?:dc|h)?|[TPEZ](?:F|FLOPS?
 
 _GPU: Final = (
     r"gpus?|graphics processing units?|graphics processors?|graphics cards?|npus?|neural processing units?|tpus?|"
+    r"(?:ai|tensor) processing units?|"
     r"(?:ai |gpu |hardware )?accelerators?|(?:gb|b|h|a|mi|gh)\d{2,3}x?s|blackwells|hoppers"
 )
 _HEADS: Final = {
     "accelerators": _GPU,
-    "chips": r"chips?|chipsets?|semiconductors|microprocessors?|processors?",
-    "servers": r"servers?",
+    "chips": r"(?:super)?chips?|chipsets?|semiconductors|microprocessors?|processors?",
+    "servers": r"servers?|(?:compute|computing|gpu) nodes",
     "jobs": r"jobs",
     "people": r"people|persons?|researchers?|scientists?|engineers?|students?|experts?|talents?|specialists?|workers?|employees|"
     r"professionals?|teachers?|developers?|citizens?|participants?|trainees|graduates|scholars?|fellows|personnel|learners|"
@@ -61,7 +63,7 @@ _HEADS: Final = {
     r"consortiums?|teams?|corporations?|manufacturers?|unicorns?",
     "sites": r"data[ -]?cent(?:re|er)s?|supercomput(?:er|ing cent(?:re|er))s?|computing cent(?:re|"
     r"er)s?|cent(?:re|er)s?|sites?|facilit(?:y|ies)|"
-    r"campus(?:es)?|giga-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants",
+    r"campus(?:es)?|(?:giga|mega)-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants",
     "projects": r"projects?|programmes|programs|initiatives",
     "models": r"(?:foundation |language |ai |base )?models?",
     "countries": r"countries|nations|member states|economies",
@@ -73,6 +75,7 @@ _DEVICE: Final = re.compile(
     re.I,
 )
 _WORD: Final = re.compile(r"[ \u00a0](?P<word>[A-Za-z0-9](?:[A-Za-z0-9'’&/-]|\.(?=[A-Za-z0-9])){0,30})")
+_PART_OF_HEAD: Final = re.compile(r"[ -](?:hours?|days?|cores?|nodes?|servers?|racks?)(?![A-Za-z])", re.IGNORECASE)
 _STOP_WORDS: Final = (
     "a an the this that these those its their his her our your my it they we he she i which who whom whose what "
     "and/or as than when while if in on at by to for from with without into over under between among through within "
@@ -144,10 +147,19 @@ _KO_FITS: Final = {  # what a counter is used for, where not for everything
 }  # fmt: skip
 
 
+_KO_COUNTER: Final = re.compile(r"[ ]?여?[ ]?(?:개(?!월)|명|장|대(?![ ]?초)|곳|건)")
+_ROUND: Final = re.compile(
+    rf"[ ](?:[A-Z][A-Za-z0-9-]{{1,12}} )?(?:{_GPU}|researchers|people|students|start-?ups|companies)(?![A-Za-z])", re.I
+)
+_DATED: Final = re.compile(r"(?:in|by|since|from|until|of|year|before|after)[ ]\Z", re.IGNORECASE)
+
+
 def measure(text: str, numeral: Numeral) -> Counted | None:
     """Power, energy, compute or memory directly after a number ("500 MW", "3기가와트", "6 exaflops")."""
     match = _MEASURE.match(text[numeral.end : numeral.end + 26])
     written = match.group().strip(" -") if match else ""
+    if match is not None and match["wsign"]:
+        return Counted(numeral.start, numeral.end + match.end(), "W", 10**3 if match["wsign"] == "㎾" else 10**6)
     if match is None or (len(written) <= 4 and written.isascii() and not _CASED.match(match.group())):
         return None
     for group, unit, less in (("wh", "Wh", 0), ("w", "W", 0), ("flop", "FLOP/s/10^9", 9), ("bytes", "bytes", 0)):
@@ -159,11 +171,51 @@ def measure(text: str, numeral: Numeral) -> Counted | None:
 
 def counted(text: str, numeral: Numeral) -> Counted | None:
     """What a number counts, or None where it counts nothing known."""
-    if numeral.like_year or (numeral.form == "short" and text[numeral.end - 1] not in "kKM"):
+    year = numeral.like_year and not _KO_COUNTER.match(text, numeral.end) and not _round_count(text, numeral)
+    if year or (numeral.form == "short" and text[numeral.end - 1] not in "kKM"):
         return None
     if numeral.value.denominator != 1 or _LABELS.search(text[max(0, numeral.start - 16) : numeral.start]):
         return None
     return _korean(text, numeral) or _english(text, numeral)
+
+
+def _round_count(text: str, numeral: Numeral) -> bool:
+    """Whether a number that looks like a year is a round count: "2000 GPUs", not "in 2000 researchers"."""
+    return (
+        numeral.base % 500 == 0
+        and _ROUND.match(text, numeral.end) is not None
+        and not _DATED.search(text[max(0, numeral.start - 12) : numeral.start])
+    )
+
+
+_ELIDED: Final = re.compile(
+    r"[ ](?:this|next|last|more|by|in the (?:first|second|next)|a year|for|to|are|is|will|go(?:es)?|from|earlier|currently|today|now|"
+    r"at|over|within|units|"
+    r"of (?:them|these|which|those))(?![A-Za-z])|[ ]?(?:[.;,)]|\Z)",
+    re.IGNORECASE,
+)
+_ELIDED_UNITS: Final = frozenset(("accelerators", "chips", "people", "servers"))
+_NOUN_BEFORE: Final = re.compile(
+    rf"(?<![A-Za-z])(?P<noun>{_GPU})(?![A-Za-z])(?: (?:capacity|count|fleet|numbers?|pool|stock|total))?"
+    r"(?:,? (?:has |have |will )?(?:reach|reached|grow|grew|rise|rose|increas|expand|to|of|from|nearly|about|over|more|than|"
+    r"around|almost|at|least|total|totall?ing|numbered|now|ing|e[ds]?|s|ed|was|is|stands|stood)){1,6} \Z",
+    re.IGNORECASE,
+)
+
+
+def elided(text: str, numeral: Numeral, unit: str) -> Counted | None:
+    """A number whose noun stands before it: "5,000 GPUs this year and 10,000 next", "its GPU capacity to nearly 40,000".
+
+    `unit` is that of the last sum of the sentence, "" where it was none.
+    """
+    big = numeral.grouped or numeral.scale >= 1000
+    if not big or numeral.value.denominator != 1 or _ELIDED.match(text, numeral.end) is None:
+        return None
+    units = 6 if text.startswith(" units", numeral.end) else 0
+    if unit in _ELIDED_UNITS:
+        return Counted(numeral.start, numeral.end + units, unit)
+    before = _NOUN_BEFORE.search(text[max(0, numeral.start - 70) : numeral.start])
+    return None if before is None else Counted(numeral.start, numeral.end + units, "accelerators", 1, before["noun"])
 
 
 def _english(text: str, numeral: Numeral) -> Counted | None:
@@ -192,6 +244,8 @@ def _english(text: str, numeral: Numeral) -> Counted | None:
 def _goes_on(text: str, end: int) -> bool:
     """Whether a noun is only the beginning of a word or a describing part ("model-based", "chip factories")."""
     following = text[end : end + 1]
+    if _PART_OF_HEAD.match(text, end):
+        return True
     if following.isalnum() or following == "-" or text[end : end + 2] in ("'s", "’s"):
         return True
     after = _HEAD.match(text, end + 1, end + 41) if following == " " else None
@@ -253,7 +307,7 @@ def _korean(text: str, numeral: Numeral) -> Counted | None:
     """What a Korean counter and the nouns beside it say."""
     match = _COUNTER.match(text, numeral.end, numeral.end + 12)
     counter = match["counter"] if match else None
-    if match is None or counter is None:
+    if match is None or counter is None or text.startswith("당 ", match.end()):
         return None
     end = match.end()
     if counter in _KO_SURE:
@@ -262,12 +316,14 @@ def _korean(text: str, numeral: Numeral) -> Counted | None:
     if inside is not None:
         return Counted(numeral.start, end, inside.lastgroup or "", 1, inside.group())
     fits = _KO_FITS.get(counter, tuple(_KO_NOUNS))
-    right = _noun_right(text, end)
+    right, near = _noun_right(text, end), _noun_left(text, numeral.start)
+    touches = near is not None and text[near.end() : numeral.start] in (" ", "", "을 ", "를 ")
+    if right is not None and touches and text[end : right.start()].strip() not in ("", "의"):
+        right = None  # "유니콘 기업 10개 육성과 인재": what stands before it is counted
     if right is not None and right.lastgroup in fits:
         return Counted(numeral.start, right.end(), right.lastgroup or "", 1, right.group())
-    left = _noun_left(text, numeral.start)
-    if left is not None and left.lastgroup in fits:
-        return Counted(numeral.start, end, left.lastgroup or "", 1, left.group())
+    if near is not None and near.lastgroup in fits:
+        return Counted(numeral.start, end, near.lastgroup or "", 1, near.group())
     if counter == "곳":
         return Counted(numeral.start, end, "sites")
     around = text[max(0, numeral.start - 120) : numeral.start + 120]

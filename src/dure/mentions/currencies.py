@@ -39,7 +39,8 @@ _SHARED: Final[dict[str, tuple[str, dict[str, str]]]] = {
 }
 
 _SIGNS: Final = {
-    "US$": "USD", "U.S.$": "USD", "U.S. $": "USD", "US $": "USD", "USD$": "USD", "USD $": "USD", "C$": "CAD", "CA$": "CAD",
+    "US$": "USD", "U.S.$": "USD", "U.S. $": "USD", "US $": "USD", "us $": "USD", "c $": "CAD", "C $": "CAD",
+    "hk $": "HKD", "HK $": "HKD", "USD$": "USD", "USD $": "USD", "C$": "CAD", "CA$": "CAD",
     "CAD$": "CAD", "CAD $": "CAD", "Can$": "CAD", "CDN$": "CAD", "A$": "AUD", "AU$": "AUD", "AUD$": "AUD", "NZ$": "NZD",
     "HK$": "HKD", "S$": "SGD", "SG$": "SGD", "SGD$": "SGD", "NT$": "TWD", "R$": "BRL", "MX$": "MXN", "€": "EUR", "₩": "KRW",
     "￦": "KRW", "₹": "INR", "₽": "RUB", "₺": "TRY", "₫": "VND", "₪": "ILS", "฿": "THB", "₱": "PHP", "₦": "NGN", "₴": "UAH",
@@ -58,7 +59,7 @@ _CODE_BEFORE: Final = re.compile(r"(?<![A-Za-z0-9])(?P<code>[A-Z]{3})[ \u00a0]?\
 
 _WORDS: Final = {
     "KRW": r"(?:south )?korean won|won|원(?!전|자|칙|천|본|료|유|년|격|조|심|서|인|주민|형|동력|소|가(?!량))|원화",
-    "USD": r"(?:us|u\.s\.|american) dollars?|(?:미국 ?|미 ?)달러|달러화?",
+    "USD": r"(?:us|u\.s\.|american) dollars?|(?:미국 ?|미 ?)달러|달러화?|불(?=[ ,.)]|[을를의에이은][ ]|\Z)",
     "CAD": r"canadian dollars?|캐나다 ?달러",
     "AUD": r"australian dollars?|호주 ?달러",
     "SGD": r"singapore(?:an)? dollars?|싱가포르 ?달러",
@@ -121,7 +122,7 @@ _WORD_AFTER: Final = re.compile(
 )
 # Whatever may begin a currency's word, code or sign after a number; most numbers have something else there.
 _FIRST_LETTERS: Final = frozenset(
-    "abcdefghijklmnopqrstuwyz€₩￦元£원달미캐호싱뉴홍대유파위엔인루디사리스헤바링베셰즈프페"
+    "abcdefghijklmnopqrstuwyz€₩￦元£원달미캐호싱뉴홍대유파위엔인루디사리스헤바링베불셰즈프페"
 )
 _NAMED: Final = {group: name for group, name, _ in _GROUPS}
 _CODE_AFTER: Final = re.compile(r"[ \u00a0-]?\(?(?P<code>[A-Z]{3})(?![A-Za-z0-9])")

@@ -52,15 +52,25 @@ _RUN: Final = re.compile(r"\d+")  # where `_DIGITS` may begin, which is slower t
 
 SCALES: Final = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15,
-    "mn": 10**6, "mln": 10**6, "mm": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12, "trn": 10**12,
+    "mn": 10**6, "mln": 10**6, "mm": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12, "trn": 10**12, "tr": 10**12,
     "lakh": 10**5, "lakhs": 10**5, "crore": 10**7, "crores": 10**7, "dozen": 12,
 }  # fmt: skip
 _LETTERS: Final = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _SCALE: Final = re.compile(
-    r"[ \u00a0\u202f-]?(hundred|thousand|million|billion|trillion|quadrillion|mn|mln|mm|bn|bln|tn|trn|lakhs?|crores?|dozen)(?![a-z])",
+    r"[ \u00a0\u202f-]?(hundred|thousand|million|billion|trillion|quadrillion|"
+    r"mn|mln|mm|bn|bln|tn|trn|tr|lakhs?|crores?|dozen)(?![a-z])",
     re.I,
 )
 _LETTER: Final = re.compile(r"[kKmMbBtT](?![A-Za-z0-9])")
+_SPACED_LETTER: Final = re.compile(r"[ \u00a0](?:[mMbB])(?![A-Za-z0-9'’.])")  # only behind a currency's sign
+
+_SIGNS: Final = ("$", "€", "£", "¥", "₹", "₩")
+_VAGUE: Final = re.compile(
+    r"(?:several|few|many|multiple|multi|some|tens of|dozens of|hundreds of|thousands of)[ -]\Z", re.I
+)
+_PART_OF: Final = re.compile(
+    r"(?:(?P<three>three)[ -]quarters|(?:(?:an?|one)[ -])?(?P<one>quarter)|(?P<third>one[ -]third|a third)) of \Z", re.I
+)
 
 _UNITS: Final = "zero one two three four five six seven eight nine"
 _TEENS: Final = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -91,6 +101,7 @@ _HANGUL_NUMBER: Final = re.compile(
     r"(?<![가-힣0-9A-Za-z])(?:(?P<sino>[일이삼사오육칠팔구십백천만억조]{1,14})|(?P<native>한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|스무))"
     r"(?=[ ]?여?[ ]?(?:원(?![가-힣]{2})|원(?=[을이의에])|달러|유로|위안|명|개|곳|배(?![가-힣])|배[로의가를]|장의|대의|건|퍼센트))"
 )
+_THOUSAND_BEFORE: Final = re.compile(r"(?<![가-힣0-9])천[ ]?\Z")
 _AFTER_LOOSE_SCALE: Final = re.compile(r"(?:\Z|[\s0-9.,()~·]|원|달러|여|위안|유로|명|개|장|대)")
 _NOT_MORE: Final = re.compile(r"[ ]?(?:년|월|일|%|배|위|차|분기)")
 
@@ -146,9 +157,11 @@ def _number(match: re.Match[str]) -> tuple[Fraction, bool]:
 def _with_magnitude(text: str, match: re.Match[str]) -> Numeral:
     base, grouped = _number(match)
     end, scale, form = match.end(), 1, "digits"
-    korean = _korean(text, end, base, grouped)
+    lead = _THOUSAND_BEFORE.search(text, max(0, match.start() - 3), match.start())
+    korean = _korean(text, end, base, Fraction(1000) if lead is not None and base < 1000 else Fraction(0))
     if korean is not None:
-        return Numeral(match.start(), korean[0], korean[1], 1, "korean")
+        start = lead.start() if lead is not None else match.start()
+        return Numeral(start, korean[0], korean[1], 1, "korean")
     for _ in range(3):  # "2 lakh crore"
         word = _SCALE.match(text, end)
         if word is None:
@@ -157,14 +170,19 @@ def _with_magnitude(text: str, match: re.Match[str]) -> Numeral:
         form = "indian" if name[:4] in ("lakh", "cror") else form
         end, scale = word.end(), scale * SCALES[name]
     letter = _LETTER.match(text, end) if scale == 1 else None
+    if letter is None and scale == 1 and text[: match.start()].rstrip(" \u00a0")[-1:] in _SIGNS:
+        letter = _SPACED_LETTER.match(text, end)
     if letter is not None:
-        end, scale, form = letter.end(), _LETTERS[letter.group().lower()], "short"
+        end, scale, form = letter.end(), _LETTERS[letter.group().strip().lower()], "short"
     return Numeral(match.start(), end, base, scale, form, grouped)
 
 
-def _korean(text: str, end: int, base: Fraction, grouped: bool) -> tuple[int, Fraction] | None:
-    """The end and value of a number that goes on in Korean units, such as "1조 4,000억", or None."""
-    total, section, current = Fraction(0), Fraction(0), base
+def _korean(text: str, end: int, base: Fraction, section: Fraction) -> tuple[int, Fraction] | None:
+    """The end and value of a number that goes on in Korean units, such as "1조 4,000억", or None.
+
+    `section` is what stands before it: 1000 of "천 4백만".
+    """
+    total, current = Fraction(0), base
     open_digits, at, seen, last_big = True, end, False, 10**20
     while True:
         here = at + 1 if text[at : at + 1] == " " else at
@@ -236,20 +254,33 @@ def _run(run: list[re.Match[str]]) -> Iterator[Numeral]:
         or (words == ["one"] and not _MEASURED.match(run[0].string, run[0].end()))
     ):
         return
-    value = _spoken(words)
+    value, start = _spoken(words), run[0].start()
+    left = run[0].string[max(0, start - 24) : start]
+    if words[0] in SCALES and _VAGUE.search(left):
+        return
     if value is not None:
         base, scale = value
+        part = _PART_OF.search(left) if words[0] in ("a", "an") else None
+        if part is not None:
+            base *= Fraction(3, 4) if part["three"] else Fraction(1, 4) if part["one"] else Fraction(1, 3)
+            start -= len(left) - part.start()
         bare = len(words) == 1 and words[0] in _WORD_SCALES
         if not bare:  # "million" after digits is theirs; alone it counts nothing
-            yield Numeral(run[0].start(), run[-1].end(), base, scale, "words")
+            yield Numeral(start, run[-1].end(), base, scale, "words")
 
 
 def _spoken(words: list[str]) -> tuple[Fraction, int] | None:
     """Base and magnitude of number words, or None where they make no number."""
     half = words[0] == "half"
     total, current, known = Fraction(0), Fraction(0), False
-    for word in words[1:] if half else words:
-        if word in ("a", "an"):
+    for at, word in enumerate(words):
+        if half and at == 0:
+            continue
+        if word in ("a", "an") and known and words[at + 1 : at + 2] == ["half"]:
+            continue
+        if word == "half" and known and words[at - 1] in ("a", "an"):  # "one and a half billion"
+            current += Fraction(1, 2)
+        elif word in ("a", "an"):
             current, known = Fraction(1), True
         elif word in WORDS:
             if known and (current % 100 == 0 or (current % 100 >= 20 and current % 10 == 0 and WORDS[word] < 10)):

@@ -3,7 +3,7 @@
 A date that stands in full is what it says. One that leans on the day the page came out ("next year", "over the next four
 years", "August 5") is worked out from `published`; without it, the period says that it needs it. A day without a year is
 the one nearest to the publication. "by 2030" ends on the last day of 2030, "before 2030" on the last of 2029. A fiscal
-year counts as the calendar year of its number; "early", "mid" and "late" are four months each.
+year is that of its country, the calendar year of its number where none is known; "early", "mid" and "late" are four months each.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final
 
+from dure.mentions.lengths import joined, lengths
 from dure.mentions.model import Period, Span
-from dure.mentions.numerals import WORDS
-from dure.mentions.points import NEEDS, UNIT_HINTS, YEAR, Point, has, later, named
-
-NO_START: Final = "no start is named"
+from dure.mentions.points import YEAR, Point, has, later, named
 
 
-def periods(sentence: str, published: date | None) -> list[Period]:
-    """All periods of a sentence, in order, without overlaps."""
-    points = named(sentence, published)
-    found = [*_lengths(sentence, published), *_ranges(sentence, points), *_leaning(sentence, points)]
+def periods(sentence: str, published: date | None, country: str = "") -> list[Period]:
+    """All periods of a sentence, in order, without overlaps; `country` (ISO 3166) is whose fiscal years they are."""
+    points = named(sentence, published, country)
+    found = [*lengths(sentence, published), *_ranges(sentence, points), *_leaning(sentence, points, published)]
     found.sort(key=lambda one: (one.span.start, -one.span.end))
     kept: list[Period] = []
     for one in found:
@@ -33,17 +31,20 @@ def periods(sentence: str, published: date | None) -> list[Period]:
             kept.append(one)
         elif one.span.end - one.span.start > kept[-1].span.end - kept[-1].span.start:
             kept[-1] = one
-    return kept
+    return joined(sentence, kept)
 
 
 # What leans on a point
 
 _BEFORE: Final = re.compile(
     r"(?:^|[^A-Za-z])(?P<word>by|before|no later than|not later than|until|till|through|"
+    r"no earlier than|no sooner than|not until|not before|towards?|due|(?:target|date|deadline)(?: date)? of|"
+    r"(?:now|out|years?|period|horizon|plan|strategy|roadmap|programme|running|extending) (?:up )?to|"
+    r"now (?:and|until)|compared (?:to|with)|relative to|versus|than(?: in)?|"
     r"up to|up until|ahead of|prior to|in|on|during|throughout|since|from|after|beyond|"
     r"starting in|"
     r"starting from|starting|beginning in|beginning|as of|as early as|for|within|"
-    r"over|of|between|around|effective|the|as soon as|at|into|to)[ ](?:around |about |"
+    r"over|of|between|around|across|effective|the|as soon as|at|into|to)[ ](?:around |about |"
     r"roughly |as early as |the year |at the |the |at )?\Z",
     re.I,
 )
@@ -63,20 +64,54 @@ _ONWARDS: Final = frozenset(
         "as of",
         "as early as",
         "effective",
+        "no earlier than",
+        "no sooner than",
+        "not until",
+        "not before",
     )
 )
-_INSIDE: Final = frozenset(("in", "on", "during", "throughout", "for", "over", "around", "as soon as", "at", "into"))
+_BASES: Final = ("compared to", "compared with", "relative to", "versus", "than", "than in")
+_TARGET: Final = re.compile(r"[ -](?:target|goal|deadline|objective|horizon|ambition|completion)s?(?![A-Za-z])")
+_NO_PERIOD: Final = re.compile(r"[ ](?:levels?|baselines?|prices)(?![A-Za-z])")
+_KO_NO_PERIOD: Final = re.compile(r"[ ]?(?:대비|에서(?![ ]?열)|보다|에 비해)")
+_INSIDE: Final = frozenset(
+    (
+        "in",
+        "on",
+        "during",
+        "throughout",
+        "for",
+        "over",
+        "around",
+        "across",
+        "due",
+        "toward",
+        "towards",
+        "as soon as",
+        "at",
+        "into",
+    )
+)
 _KO_AFTER: Final = re.compile(
-    r"(?P<by>[ ]?(?:까지|이내|내에|내로|안에|안으로|중으로))|(?P<before>[ ]?(?:이전|"
+    r"(?P<by>(?:께|쯤|경)?[ ]?(?:까지|이내|내에|내로|내(?![가-힣])|안에|안으로|중으로)|"
+    r"으로(?=[ ](?:[가-힣0-9 ]{0,8})(?:앞당|늦|미루|미뤄|연기|당겨)))|(?P<before>[ ]?(?:이전|"
     r"전)(?:까지|에)?)|(?P<since>[ ]?(?:부터|이후|이래))|(?P<in>[ ]?(?:에는|에도|"
     r"에|중|의|을|엔|은|는|도|목표))"
 )
 
 
-def _leaning(text: str, points: list[Point]) -> Iterator[Period]:
+def _leaning(text: str, points: list[Point], published: date | None) -> Iterator[Period]:
     """Each point with the words around it that say how it is meant."""
     for one in points:
-        korean = _KO_AFTER.match(text, one.end) if "가" <= text[one.end - 1] <= "힣" else None
+        korean_end = "가" <= text[one.end - 1] <= "힣"
+        if (_KO_NO_PERIOD if korean_end else _NO_PERIOD).match(text, one.end):
+            continue
+        korean = _KO_AFTER.match(text, one.end) if korean_end else None
+        yearless = published is not None and _yearless(text, one)
+        if yearless and published is not None:
+            said = text[max(0, one.start - 3) : one.start]
+            due = said == "오는 " or (korean is not None and bool(korean["by"]))
+            one = _turned(one, published, due, said == "지난 ")
         if korean is not None:
             yield _korean_leaning(one, korean)
             continue
@@ -84,17 +119,41 @@ def _leaning(text: str, points: list[Point]) -> Iterator[Period]:
         before = _BEFORE.search(left)
         word = before["word"].lower() if before else ""
         start = one.start - (len(left) - before.start("word")) if before else one.start
+        if yearless and published is not None:
+            one = _turned(one, published, word in _LATEST, word == "since")
+        if word.endswith(" to") and word not in _LATEST:
+            start = one.start - (len(left) - before.end("word")) - 2 if before else start
+        if one.bare and _TARGET.match(text, one.end):
+            word, start = "by", one.start
         found = _with_word(one, word, start)
         if found is not None:
             yield found
 
 
+def _turned(one: Point, published: date, due: bool, past: bool) -> Point:
+    """A point without a year in the year that its words ask for: what is due lies ahead, what has been lies behind."""
+    if one.begin is None or one.until is None:
+        return one
+    months = 12 if due and one.until < published else -12 if past and one.begin > published else 0
+    begin, until = later(one.begin, months), later(one.until, months)
+    return replace(one, begin=begin, until=until) if months and begin and until else one
+
+
 def _with_word(one: Point, word: str, start: int) -> Period | None:
     """A point behind an English preposition, or alone; None where it is no time (a year in a name)."""
     period = Period(Span(one.start, one.end), one.kind, one.begin, one.until, 0, one.unresolved)
-    if word in _LATEST:
+    if word in _BASES or (word == "on" and one.bare):
+        return None
+    if (
+        word in _LATEST
+        or word.endswith(" to")
+        or word.startswith(("target", "date", "deadline"))
+        or word.startswith("now ")
+    ):
         until = one.middle or one.until
         return replace(period, span=Span(start, one.end), kind="by", begin=None, until=until)
+    if word in _EARLIER and one.late:
+        return replace(period, span=Span(start, one.end), kind="by", begin=None)
     if word in _EARLIER:
         until = one.begin - timedelta(days=1) if one.begin and one.begin > date.min else None
         return replace(period, span=Span(start, one.end), kind="by", begin=None, until=until)
@@ -130,14 +189,19 @@ _KO_YEARS: Final = re.compile(
     r"(?<![\d,.])(?P<a>(?:19|20|21)\d\d)(?:년)?[ ]?(?:-|–|~|∼|～|부터|에서)[ ]?(?P<b>(?:(?:19|"
     r"20|21)\d\d|\d\d))년(?:도)?(?:까지)?"
 )
+_SHORT_YEARS: Final = re.compile(
+    r"['’‘](?P<a>[0-4]\d)(?:년)?[ ]?(?:-|–|~|∼|～|부터)[ ]?['’‘](?P<b>[0-4]\d)(?!\d)(?:년(?![간대]))?(?:까지)?"
+)
 _WORD_YEARS: Final = re.compile(rf"(?P<a>{YEAR})[ ]?[-–—~][ ]?(?P<b>(?:19|20|21)\d\d)(?![\d%-])(?![,.]\d)(?!년)")
 
 
 def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
     """Two points that are the ends of one period."""
-    for pattern in (_KO_YEARS, _WORD_YEARS):
+    digits = has(text, ("19", "20", "21"))
+    short = has(text, ("'", "’", "‘"))
+    for pattern in ((_KO_YEARS, _WORD_YEARS) if digits else ()) + ((_SHORT_YEARS,) if short else ()):
         for match in pattern.finditer(text):
-            first, second = int(match["a"]), int(match["b"])
+            first, second = int(match["a"]) + (2000 if pattern is _SHORT_YEARS else 0), int(match["b"])
             last = second if second > 99 else first // 100 * 100 + second
             if first < last:
                 yield Period(
@@ -145,8 +209,11 @@ def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
                 )
     for one, two in pairwise(points):
         joint = _TO.fullmatch(text, one.end, two.start) if two.start - one.end <= 14 else None
-        if joint is None or one.kind == "between" or two.kind == "between":
+        if two.start - one.end <= 5 and _following(text, one, two):
+            yield Period(Span(_from(text, one.start), two.end), "between", one.begin, two.until)
+        if joint is None or (_spans(one) != _spans(two)) or (_spans(one) and not _budget_years(one, two)):
             continue
+        one, two = _of_one_year(text, one, two)
         start = _from(text, one.start)
         written = text[start : one.start].lower()
         if ("and" in joint.group() and "between" not in written) or (one.bare and two.bare and start == one.start):
@@ -157,157 +224,56 @@ def _ranges(text: str, points: list[Point]) -> Iterator[Period]:
         yield Period(Span(start, end), "between", one.begin, two.until, 0, one.unresolved or two.unresolved)
 
 
+def _spans(one: Point) -> bool:
+    return one.kind == "between"
+
+
+def _budget_years(one: Point, two: Point) -> bool:
+    """Whether two points are years named by two numbers, such as 2025-26."""
+    return all(
+        point.begin is not None and point.until is not None and point.until.year - point.begin.year == 1
+        for point in (one, two)
+    )
+
+
+_WITH_YEAR: Final = re.compile(r"(?:19|20|21)\d\d|['’‘]\d\d")
+_LEANING: Final = re.compile("올|내년|금년|작년|지난|후년|다음|이번|year|next|last|this|decade", re.IGNORECASE)
+
+
+def _yearless(text: str, one: Point) -> bool:
+    """Whether a point names no year, nor leans on one: "March", "1분기"."""
+    written = text[one.start : one.end]
+    return _WITH_YEAR.search(written) is None and _LEANING.search(written) is None
+
+
+def _of_one_year(text: str, one: Point, two: Point) -> tuple[Point, Point]:
+    """Two ends of a range of which one names the year for both: "April to June 2027", "2027년 3월부터 9월까지"."""
+    korean = "가" <= text[two.end - 1] <= "힣"
+    bare, dated = (two, one) if korean else (one, two)
+    year = _WITH_YEAR.search(text, dated.start, dated.end)
+    if year is None or len(year.group()) != 4 or not _yearless(text, bare):
+        return one, two
+    written = text[bare.start : bare.end]
+    again = [f"{year.group()}년 {written}"] if korean else [f"{written} {year.group()}", f"{written} of {year.group()}"]
+    found = next((points[0] for form in again if len(points := named(form, None)) == 1 and points[0].begin), None)
+    if found is None:
+        return one, two
+    filled = replace(found, start=bare.start, end=bare.end)
+    return (one, filled) if korean else (filled, two)
+
+
+def _following(text: str, one: Point, two: Point) -> bool:
+    """Whether two years that follow each other are named as one period: "in 2026 and 2027", "올해와 내년"."""
+    joint = text[one.end : two.start].strip()
+    if joint not in ("and", "와", "과", "및") or not (one.begin and one.until and two.begin and two.until):
+        return False
+    whole = (one.until - one.begin).days > 360 and (two.until - two.begin).days > 360
+    alone = joint == "and" and text[max(0, one.start - 3) : one.start] != "in " and _from(text, one.start) == one.start
+    return whole and not alone and two.begin.year == one.begin.year + 1
+
+
 def _from(text: str, start: int) -> int:
     """Where "from" or "between" before a point begins, or the point itself."""
     left = text[max(0, start - 14) : start]
     match = _FROM.search(left)
     return start - (len(left) - match.start("word")) if match else start
-
-
-# Lengths
-
-_COUNT: Final = (
-    r"(?P<count>\d{1,3}|half a|an?|" + "|".join(word for word in WORDS if word != "zero") + r"|a couple of|a dozen)"
-)
-_UNIT_MONTHS: Final = {
-    "year": 12,
-    "month": 1,
-    "quarter": 3,
-    "decade": 120,
-    "week": 0,
-    "day": 0,
-    "년": 12,
-    "개월": 1,
-    "달": 1,
-    "주": 0,
-    "일": 0,
-}
-_DAYS: Final = {"week": 7, "day": 1, "주": 7, "일": 1}
-_LENGTH: Final = re.compile(
-    rf"(?<![A-Za-z])(?:(?P<lead>over|for|during|within|in|across|throughout|under|"
-    rf"through|spanning|spread over|up to)[ ])?(?:(?:a|the)[ ](?:period|span)[ ]of[ ])?(?:less than |"
-    rf"about |around |at least |approximately |up to )?"
-    rf"(?P<the>(?:the[ ]|this[ ]|its[ ])?(?P<which>next|coming|following|upcoming|"
-    rf"forthcoming|ensuing|past|last|previous|first|initial|full)[ ]|the[ ])?"
-    rf"{_COUNT}[ -](?:(?P<coming>coming|consecutive|straight|full|fiscal|calendar)[ ])?(?P<unit>year|"
-    rf"month|quarter|decade|week|day)s?(?:['’])?(?![A-Za-z])(?:[- ](?P<noun>(?:long|"
-    rf"term|period|plan|program(?:me)?|"
-    r"project|budget|assessment|examination|investment|strategy|roadmap|initiative|"
-    r"deal|agreement|effort|timeline|push|test|contract|lease|grant|fund(?:ing)?|"
-    r"package))(?![a-z]))?"
-    rf"(?:,?[ ](?P<from>from|starting(?:[ ](?:in|from))?|beginning(?:[ ]in)?)[ ](?P<year>{YEAR})|[ ](?P<past>ago|earlier))?",
-    re.I,
-)
-_NEXT_ONE: Final = re.compile(
-    r"(?<![A-Za-z])(?P<lead>over|during|within|in|for)[ ](?:the[ ])?(?P<which>next|"
-    r"coming|past|last)[ ](?P<unit>year|month|quarter|decade|week)(?![A-Za-z-])"
-    r"|(?<![A-Za-z])the[ ](?P<bare>next|coming|past)[ ](?P<decade>decade)(?![A-Za-z-])|"
-    r"(?<![A-Za-z])within[ ]the[ ](?P<within>year|month)(?![A-Za-z-])",
-    re.I,
-)
-_KO_LENGTH: Final = re.compile(
-    r"(?:(?P<lead>향후|앞으로|지난|최근|이후)[ ]?(?:약[ ]?)?)?(?<![\d.,])(?P<count>\d{1,3}|"
-    r"한|두|세|네|다섯)[ ]?(?P<unit>년|개월|달|주|일)(?:여)?[ ]?(?P<tail>간(?![가-힣](?<![은의에을]))|"
-    r"동안|이내|내에|내(?![가-힣])|내로|안에|안으로|에[ ]?걸쳐)?"
-)
-_KO_COUNT: Final = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
-
-
-def _lengths(text: str, published: date | None) -> Iterator[Period]:
-    """Lengths of time: "over the next four years", "within six months", "a three-year plan", "향후 4년간"."""
-    if has(text.lower(), UNIT_HINTS):
-        yield from _english_lengths(text, published)
-    if has(text, ("년", "개월", "달", "주", "일")):
-        for match in _KO_LENGTH.finditer(text):
-            one = _korean_length(match, published)
-            if one is not None:
-                yield one
-
-
-def _english_lengths(text: str, published: date | None) -> Iterator[Period]:
-    for match in _NEXT_ONE.finditer(text):
-        which, unit = match["which"] or match["bare"] or "", match["unit"] or match["decade"] or match["within"]
-        lead = "within" if match["within"] else (match["lead"] or "over").lower()
-        if not (lead == "in" and which.lower() in ("next", "last")):
-            yield _long(match, 1, unit.lower(), which.lower(), lead, published)
-    for match in _LENGTH.finditer(text):
-        one = _english_length(match, published)
-        if one is not None:
-            yield one
-
-
-def _english_length(match: re.Match[str], published: date | None) -> Period | None:
-    lead, which, unit = (match["lead"] or "").lower(), (match["which"] or "").lower(), match["unit"].lower()
-    hyphen = "-" in match.group()[match.end("count") - match.start() : match.start("unit") - match.start() + 1]
-    if not (lead or which or hyphen or match["from"] or match["past"]) or (lead == "up to" and not hyphen):
-        return None
-    if unit in ("week", "day") and hyphen:
-        return None
-    number = _number(match["count"])
-    if match["from"]:
-        begin = date(int(match["year"]), 1, 1)
-        end = later(begin, number * _UNIT_MONTHS[unit])
-        until = end - timedelta(days=1) if end else None
-        return Period(Span(match.start(), match.end()), "over", begin, until, number * _UNIT_MONTHS[unit])
-    if match["past"]:
-        return _ago(match, number, unit, published)
-    return _long(match, number, unit, which, lead, published)
-
-
-def _number(written: str) -> int:
-    low = written.lower()
-    if low.isdigit():
-        return int(low)
-    return {"a": 1, "an": 1, "half a": 0, "a couple of": 2, "a dozen": 12}.get(low) or WORDS.get(low, 0)
-
-
-def _ago(match: re.Match[str], number: int, unit: str, published: date | None) -> Period | None:
-    if (match["past"] or "").lower() != "ago":
-        return None
-    day = _moved(published, -number, unit) if published else None
-    return Period(Span(match.start(), match.end()), "on", day, day, 0, "" if published else NEEDS)
-
-
-def _moved(day: date, number: int, unit: str) -> date | None:
-    if unit in _DAYS:
-        return day + timedelta(days=number * _DAYS[unit]) if 10 < day.year < 9900 else None
-    return later(day, number * _UNIT_MONTHS[unit])
-
-
-def _long(match: re.Match[str], number: int, unit: str, which: str, lead: str, published: date | None) -> Period:
-    """A length, placed after or before the publication where its words say so."""
-    months = number * _UNIT_MONTHS[unit] or (6 if number == 0 and unit == "year" else 0)
-    span = Span(match.start(), match.end())
-    past = which in ("past", "last", "previous")
-    ahead = which in ("next", "coming", "following", "upcoming", "forthcoming", "ensuing") or lead in ("within", "in")
-    kind = "by" if lead in ("within", "in", "under") and not past and which == "" else "over"
-    if not (past or ahead):
-        return Period(span, "over", None, None, months, NO_START)
-    if published is None:
-        return Period(span, kind, None, None, months, NEEDS)
-    other = (
-        later(published, -months if past else months)
-        if months
-        else _moved(published, -number if past else number, unit)
-    )
-    begin, until = (other, published) if past else (published, other)
-    return Period(span, kind, None if kind == "by" else begin, until, months)
-
-
-def _korean_length(match: re.Match[str], published: date | None) -> Period | None:
-    lead, tail, unit = match["lead"] or "", match["tail"] or "", match["unit"]
-    if not (lead or tail) or (unit == "일" and not (lead or tail.startswith(("간", "이내", "내", "안")))):
-        return None
-    number = int(match["count"]) if match["count"].isdigit() else _KO_COUNT[match["count"]]
-    which = "past" if lead in ("지난", "최근") else "next" if lead in ("향후", "앞으로") else ""
-    within = tail.startswith(("이내", "내", "안"))
-    if number >= 1900 or (unit == "일" and lead == "지난" and not tail):
-        return None
-    return _long(
-        match,
-        number,
-        unit,
-        which if not within else "past" if which == "past" else "",
-        "within" if within else "",
-        published,
-    )

@@ -23,13 +23,15 @@ _MONTH: Final = (
 YEAR: Final = r"(?<![\d$€£¥₩₹#./])(?<!\d[,.-])(?:19|20|21)\d\d(?![\d%])(?![,.]\d)"
 _DAY: Final = r"(?:[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d.,]\d)(?!\d)"
 _PART: Final = (
-    r"(?:the )?(?P<{0}>(?:very )?(?:early|mid|middle of|late|end of|end|start of|"
-    r"beginning of|close of|first half of|second half of)[- ]?(?:the )?)"
+    r"(?:the )?(?P<{0}>(?:very )?(?:(?:early|late)(?: in)?|mid|middle of|(?:year[- ]|the very )?end of|(?:year[- ])?end|"
+    r"start of|beginning of|close of|first half of|second half of|(?:spring|summer|autumn|fall)(?: of)?)[- ]?(?:the )?)"
 )
+_SEASONS: Final = {"spring": (3, 5), "summer": (6, 8), "autumn": (9, 11), "fall": (9, 11)}
 
 
 _MONTH_HINTS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "-0", "-1")
 _QUARTER_HINTS: Final = ("Q", "H", "quarter", "half")
+_SEASON_HINTS: Final = ("next ", "Next ", "last ", "this ", "coming ")
 UNIT_HINTS: Final = ("ear", "onth", "eek", "uarter", "ecade", "day", "half")
 _HANGUL: Final = re.compile("[가-힣]")
 
@@ -46,6 +48,7 @@ class Point:
     kind: str = "in"  # without a preposition
     bare: bool = False  # says nothing alone: a year in a name, a month that is a word
     middle: date | None = None  # of a year whose middle is named: "by mid-2027" ends in June
+    late: bool = False  # the end of a stretch: "before the end of 2027" is 2027, not 2026
 
 
 # Days
@@ -76,16 +79,23 @@ def _nearest(published: date, month: int, day: int) -> date | None:
     return min(days, key=lambda one: abs((one - published).days), default=None)
 
 
-_FIRST_LAST: Final = {"early": (1, 4), "mid": (5, 8), "late": (9, 12), "first half": (1, 6), "second half": (7, 12)}
+_FIRST_LAST: Final = {
+    "early": (1, 4), "mid": (5, 8), "late": (9, 12), "first half": (1, 6), "second half": (7, 12), **_SEASONS,
+}  # fmt: skip
+_OF_DECADE: Final = {"early": (0, 3), "mid": (4, 6), "late": (7, 9), "first half": (0, 4), "second half": (5, 9)}
 
 
 def _narrow(part: str, begin: date, until: date) -> tuple[date, date]:
     """The early, middle or late part of a year, or the end of any stretch."""
-    part = part.lower().replace("very ", "").replace("-", " ").strip()
-    for name, (first, last) in _FIRST_LAST.items():
-        if part.startswith(name) and (until - begin).days > 300:
+    part = part.lower().replace("the ", "").replace("very ", "").replace("-", " ").strip()
+    part = part.removeprefix("year ")
+    days = (until - begin).days
+    for name, (first, last) in (_OF_DECADE if days > 400 else _FIRST_LAST).items():
+        if part.startswith(name) and days > 400:
+            return date(begin.year + first, 1, 1), date(begin.year + last, 12, 31)
+        if part.startswith(name) and days > 300:
             return _months(begin.year, first, last)
-    if part.startswith(("end", "close", "late")):
+    if part.startswith(("end", "close", "late", "turn")):
         return max(begin, date(until.year, until.month, 1)), until
     if part.startswith(("start", "beginning", "early")):
         return begin, min(until, date(begin.year, begin.month, monthrange(begin.year, begin.month)[1]))
@@ -99,13 +109,18 @@ _FULL: Final = re.compile(
     rf"|(?<!\d)(?<!\d[.,-])(?P<d2>{_DAY})(?: of)? (?P<m2>{_MONTH})(?:,? (?P<y2>{YEAR}))?"
     rf"|(?<![\d-])(?P<y3>{YEAR})-(?P<m3>[01]\d)-(?P<d3>[0-3]\d)(?![\d-])"
 )
-_MONTH_YEAR: Final = re.compile(
-    rf"(?:{_PART.format('part')})?(?<![A-Za-z])(?P<month>{_MONTH})(?:,? (?:of )?(?P<year>{YEAR}))?"
+_MONTH_LEFT: Final = re.compile(rf"(?:{_PART.format('part')})?\Z")
+_MONTH_YEAR: Final = re.compile(rf"(?<![A-Za-z])(?P<month>{_MONTH})(?:,? (?:of )?(?P<year>{YEAR}))?")
+_LEFT: Final = 56  # characters that are looked at before a year or a month
+_YEAR_LEFT: Final = re.compile(
+    rf"(?:{_PART.format('part')})?(?P<fiscal>(?:the )?(?:fiscal|financial|budget|calendar) (?:years? )?|"
+    r"[FC]Y ?)?(?:the year )?\Z"
 )
 _YEARS: Final = re.compile(
-    rf"(?:{_PART.format('part')})?(?P<fiscal>(?:the )?(?:fiscal|financial|budget) (?:years? )?|"
-    rf"FY ?)?(?:the year )?(?P<year>(?:(?<=FY)(?:19|20|21)\d\d(?!\d))|{YEAR})"
+    rf"(?P<year>(?:(?<=[FC]Y)(?:19|20|21)\d\d(?!\d))|(?<=FY)[’']?[2-4]\d(?!\d)|{YEAR})"
     r"(?:[-–/](?P<second>\d\d)(?![\d-]))?(?![A-Za-z0-9])"
+    r"(?P<after>[ ](?:(?:fiscal|financial|budget|calendar) year|(?:supplementary |federal |national |state |draft )?"
+    r"budget)(?![A-Za-z]))?"
 )
 _NUMBERED: Final = {
     "first": 1,
@@ -117,36 +132,62 @@ _NUMBERED: Final = {
     "3rd": 3,
     "4th": 4,
     "final": 4,
+    "latter": 2,
     "last": 4,
 }
 _QUARTER: Final = re.compile(
-    rf"(?<![A-Za-z0-9])(?:(?:the )?(?P<word>first|second|third|fourth|final|1st|2nd|"
+    rf"(?<![A-Za-z0-9])(?P<end>(?:the )?(?:end|close) of |end[- ])?(?:(?:the )?(?P<word>first|second|third|fourth|final|"
+    rf"last(?= quarter of)|latter|1st|2nd|"
     rf"3rd|4th) (?P<what>quarter|half)(?: of (?:the )?(?:fiscal )?(?P<y1>{YEAR}|(?:this |"
     rf"next |last )?year))?(?= ?[,.;)]|\Z| of| to| and| as| with| at| for| by| the)"
-    rf"|(?P<letter>[QH])(?P<number>[1-4])(?: of)?[ -]?(?P<y2>{YEAR}|(?:this|next|"
-    rf"last) year)?|(?P<y3>{YEAR})[ -]?(?P<letter3>[QH])(?P<number3>[1-4]))(?![A-Za-z0-9])"
+    rf"|(?:(?P<letter>[QH])(?P<number>[1-4])|(?P<number2>[1-4])(?P<letter2>[QH]))(?: of)?[ -]?"
+    rf"(?P<y2>{YEAR}|(?:this|next|last) year)?|(?P<y3>{YEAR})[ -]?(?P<letter3>[QH])(?P<number3>[1-4]))(?![A-Za-z0-9])"
 )
 _RELATIVE: Final = re.compile(
-    r"(?<![A-Za-z])(?:(?P<part>(?:the )?(?:early|mid|late|later|earlier|end of|beginning of|"
-    r"start of|first half of|second half of)[- ]?)?"
+    r"(?<![A-Za-z])(?:(?P<part>(?:the )?(?:early|mid|later?(?: on)?(?: in)?|earlier|(?:very )?end of|beginning of|turn of|"
+    r"close of|start of|first half of|second half of)[- ]?)?"
     r"(?P<which>this|next|last|the|the coming|the current|the following|the previous|"
-    r"coming) (?P<unit>year|month|week|quarter|decade|half)(?:['’]s)?"
-    r"|(?P<end>year[- ]end|the year[’']s end|end[- ]of[- ]year|end of year))(?![A-Za-z-])",
+    r"coming) (?:(?:fiscal|financial|calendar|budget) )?"
+    r"(?P<unit>year|month|week|quarter|decade|half)(?:['’]s)?"
+    r"|(?P<end>year[- ]end|(?:the )?year[’']s end|end[- ]of[- ]year|end of year))(?![A-Za-z-])(?! of)",
     re.I,
 )
 
 
-def named(text: str, published: date | None) -> list[Point]:
-    """All points of a text, in order, without overlaps; of two that overlap, the longer."""
+# First months of fiscal years that are named by the year they begin in, and by the one they end in.
+_FISCAL_BEGUN: Final = {"JP": 4, "CA": 4, "GB": 4, "SG": 4}
+_FISCAL_ENDED: Final = {"US": 10, "IN": 4, "AU": 7}
+
+
+def _fiscal(year: int, country: str) -> tuple[date, date]:
+    """The fiscal year of a number in a country."""
+    first = _FISCAL_BEGUN.get(country) or _FISCAL_ENDED.get(country) or 1
+    begin = date(year - (country in _FISCAL_ENDED), first, 1)
+    end = later(begin, 12)
+    return begin, (end or begin) - timedelta(days=1)
+
+
+def _over_two(year: int, last: int, country: str) -> tuple[date, date]:
+    """The fiscal year that is named by both its years ("2025-26"), or all the years from one to the other."""
+    first = _FISCAL_BEGUN.get(country) or {"IN": 4, "AU": 7}.get(country, 0)
+    if last == year + 1 and first:
+        return date(year, first, 1), date(last, first, 1) - timedelta(days=1)
+    return date(year, 1, 1), date(last, 12, 31)
+
+
+def named(text: str, published: date | None, country: str = "") -> list[Point]:
+    """All points of a text, in order, without overlaps; of two that overlap, the longer. `country`: of fiscal years."""
     found: list[Point] = []
-    if has(text, ("19", "20", "21")):
-        found += _year_points(text)
+    if has(text, ("19", "20", "21", "FY")):
+        found += _year_points(text, country)
     if has(text, _MONTH_HINTS):
         found += [*_full_dates(text, published), *_month_years(text, published)]
     if has(text, _QUARTER_HINTS):
         found += _quarters(text, published)
     if has(text, UNIT_HINTS):
         found += _relatives(text, published)
+    if has(text, _SEASON_HINTS):
+        found += _next_months(text, published)
     if _HANGUL.search(text):
         found += _korean_points(text, published)
     return _apart(found)
@@ -177,8 +218,9 @@ def _dated(match: re.Match[str], year: str | None, month: int, number: int, publ
 
 def _month_years(text: str, published: date | None) -> Iterator[Point]:
     for match in _MONTH_YEAR.finditer(text):
-        month, part = _MONTH_AT[match["month"][:3].lower()], match["part"] or ""
-        start, bare = match.start(), match["year"] is None and not part
+        left = _left(_MONTH_LEFT, text, match.start())
+        month, part = _MONTH_AT[match["month"][:3].lower()], left["part"] or ""
+        start, bare = left.start(), match["year"] is None and not part
         year = int(match["year"]) if match["year"] else None
         if year is None and published is not None:
             near = _nearest(published, month, 15)
@@ -196,22 +238,36 @@ def _month_years(text: str, published: date | None) -> Iterator[Point]:
         yield Point(start, match.end(), begin, until, "", "in", bare)
 
 
-def _year_points(text: str) -> Iterator[Point]:
+def _left(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
+    """What stands before a year or a month; the pattern can be empty, so that it is always found."""
+    found = pattern.search(text, max(0, at - _LEFT), at)
+    assert found is not None
+    return found
+
+
+def _year_points(text: str, country: str) -> Iterator[Point]:
     for match in _YEARS.finditer(text):
-        year, part = int(match["year"]), re.sub(r"^the ", "", match["part"] or "")
+        left = _left(_YEAR_LEFT, text, match.start())
+        written, part = match["year"].lstrip("’'"), re.sub(r"^the ", "", (left["part"] or "").lower())
+        year, start, fiscal = int(written) + (2000 if len(written) == 2 else 0), left.start(), left["fiscal"] or ""
         begin, until = date(year, 1, 1), date(year, 12, 31)
-        second = match["second"]
-        if second is not None:
-            last = year // 100 * 100 + int(second)
-            if not year < last <= year + 40:
-                continue
-            until = until.replace(year=last)
-            yield Point(match.start(), match.end(), begin, until, "", "between")
+        if match["second"] is not None:
+            last = year // 100 * 100 + int(match["second"])
+            if year < last <= year + 40:
+                yield Point(start, match.end(), *_over_two(year, last, country), "", "between")
             continue
+        named_fiscal = fiscal + (match["after"] or "")
+        if country and "ears" not in fiscal and any(word in named_fiscal for word in ("iscal", "inancial", "FY")):
+            begin, until = _fiscal(year, country)
         if part:
             begin, until = _narrow(part, begin, until)
         middle = date(year, 6, 30) if part.startswith("mid") else None
-        yield Point(match.start(), match.end(), begin, until, "", "in", not (part or match["fiscal"]), middle)
+        bare = not (part or fiscal or match["after"])
+        yield Point(start, match.end(), begin, until, "", "in", bare, middle, _ends(part))
+
+
+def _ends(part: str) -> bool:
+    return part.removeprefix("year-").removeprefix("very ").startswith(("end", "close"))
 
 
 def _quarters(text: str, published: date | None) -> Iterator[Point]:
@@ -220,8 +276,9 @@ def _quarters(text: str, published: date | None) -> Iterator[Point]:
             length, number = (3 if match["what"] == "quarter" else 6), _NUMBERED[match["word"]]
             written = match["y1"] or "year"
         else:
-            length = 3 if (match["letter"] or match["letter3"]) == "Q" else 6
-            number, written = int(match["number"] or match["number3"]), match["y2"] or match["y3"] or "year"
+            length = 3 if (match["letter"] or match["letter2"] or match["letter3"]) == "Q" else 6
+            number = int(match["number"] or match["number2"] or match["number3"])
+            written = match["y2"] or match["y3"] or "year"
         if number * length > 12:
             continue
         year = _year_of(written, published)
@@ -229,7 +286,7 @@ def _quarters(text: str, published: date | None) -> Iterator[Point]:
             yield Point(match.start(), match.end(), None, None, NEEDS)
         elif 1 <= year <= 9999:
             begin, until = _months(year, (number - 1) * length + 1, number * length)
-            yield Point(match.start(), match.end(), begin, until)
+            yield Point(match.start(), match.end(), *(_narrow("end", begin, until) if match["end"] else (begin, until)))
 
 
 def _year_of(written: str, published: date | None) -> int | None:
@@ -249,7 +306,7 @@ def _relatives(text: str, published: date | None) -> Iterator[Point]:
             (match["part"] or "").lower(),
         )
         part = "end" if match["end"] else re.sub(r"^the ", "", part).strip(" -")
-        if which == "the" and not part.startswith(("end", "early", "late", "mid", "first", "second")):
+        if which == "the" and not part.startswith(_OF_THE):
             continue  # "the year" says nothing alone
         if which == "the" and not match["end"] and not part:
             continue
@@ -266,12 +323,41 @@ def _relatives(text: str, published: date | None) -> Iterator[Point]:
         stretch = _stretch(published, unit, by)
         if stretch is not None:
             begin, until = _trim(stretch, part, published)
-            yield Point(match.start(), match.end(), begin, until, "", "next" if by == 1 else "in")
+            kind = "next" if by == 1 else "in"
+            yield Point(match.start(), match.end(), begin, until, "", kind, late=_ends(part))
+
+
+_OF_THE: Final = ("end", "early", "late", "mid", "first", "second", "turn", "close", "very end")
+_NEXT_MONTH: Final = re.compile(
+    rf"(?<![A-Za-z])(?P<which>[Nn]ext|[Tt]his|[Cc]oming|[Ll]ast) "
+    rf"(?:(?P<month>{_MONTH})|(?P<season>spring|summer|autumn|fall))"
+    r"(?![A-Za-z-])(?! \d)"
+)
+
+
+def _next_months(text: str, published: date | None) -> Iterator[Point]:
+    """ "next March", "this autumn": the first one that begins after the publication, that of its year, or the last before it."""
+    for match in _NEXT_MONTH.finditer(text):
+        which = match["which"].lower()
+        if published is None:
+            yield Point(match.start(), match.end(), None, None, NEEDS, "next" if which == "next" else "in")
+            continue
+        month = _MONTH_AT[match["month"][:3].lower()] if match["month"] else 0
+        first, last = (month, month) if month else _SEASONS[match["season"]]
+        year = published.year
+        if which == "last":
+            year -= published.month <= last
+        elif which != "this":
+            year += published.month >= first
+        if 1 <= year <= 9999:
+            yield Point(
+                match.start(), match.end(), *_months(year, first, last), "", "next" if which == "next" else "in"
+            )
 
 
 def _trim(stretch: tuple[date, date], part: str, published: date) -> tuple[date, date]:
     begin, until = stretch
-    if part == "later":
+    if part.startswith("later"):
         return min(published, until), until
     if part == "earlier":
         return begin, max(begin, published)
@@ -296,19 +382,22 @@ def _stretch(day: date, unit: str, by: int) -> tuple[date, date] | None:
 # Points, Korean
 
 _KO_YEAR: Final = (
-    r"(?P<year>(?<![\d,.])(?:19|20|21)\d\d(?=년)|(?<![가-힣])(?:올해|금년|내년|내후년|"
+    r"(?P<year>(?<![\d,.])(?:19|20|21)\d\d(?=년(?!대)|[ ]?회계연도)|(?<![\d,.])(?:['’‘][0-4]\d(?=년(?![간대]))|"
+    r"[2-4]\d(?=년 ?(?:까지|[상하]반기|말|초|연말|[1-4]분기|1?\d월|완공|준공|개소|가동|착공|출시|도입|목표|예산|이후|도(?![가-힣]))))|"
+    r"(?<![가-힣])(?:올해|금년|내년|내후년|"
     r"후년|지난해|작년|재작년|올(?= ?(?:상반기|하반기|연말|[1-9]분기|1?\d월|말|초|"
     r"봄|여름|가을|겨울|해)))(?=도? ?))"
 )
 _KO_POINT: Final = re.compile(
-    rf"(?=[0-9올금내후지작재상하])(?:{_KO_YEAR}년?도?[ ]?)?(?:(?P<month>(?<!\d)(?:1[0-2]|0?[1-9]))월(?:[ ]?(?P<day>(?:[12]\d|"
+    rf"(?=[0-9'’‘올금내후지작재상하])(?:{_KO_YEAR}년?도?[ ]?)?(?:(?P<month>(?<!\d)(?:1[0-2]|0?[1-9]))월(?:[ ]?(?P<day>(?:[12]\d|"
     rf"3[01]|0?[1-9]))일)?|(?P<half>상반기|하반기)|(?P<quarter>[1-4])[ ]?(?:분기|/4분기))?"
-    r"(?:[ ]?(?P<part>연말|말|초|중반|중순)(?![가-힣](?<![까에부에이의])))?"
+    r"(?:[ ]?(?P<part>연말|말|초|중반|중순|봄|여름|가을)(?![가-힣](?<![까에부이의께쯤경으보])))?"
 )
 _KO_OTHER: Final = re.compile(
-    r"(?<![가-힣])(?:(?P<when>이번|다음|지난|이)[ ]?(?P<unit>달|주|분기|해)(?![가-힣](?<![에까부은는말의간]))|"
+    r"(?<![가-힣])(?:(?P<when>이번|다음|지난|이|내)[ ]?(?P<unit>달|주|분기|해)(?![가-힣](?<![에까부은는말의간중내]))(?P<late>[ ]?말)?|"
     r"(?P<end>연말|연내)(?=까지|에|[ ,.]|\Z|부))"
 )
+_KO_SEASONS: Final = {"봄": "spring", "여름": "summer", "가을": "autumn"}
 _KO_SHIFT: Final = {
     "올해": 0,
     "올": 0,
@@ -330,14 +419,14 @@ def _korean_points(text: str, published: date | None) -> Iterator[Point]:
         unit = (
             {"달": "month", "주": "week", "분기": "quarter", "해": "year"}[match["unit"]] if match["unit"] else "year"
         )
-        by = {"다음": 1, "지난": -1}.get(match["when"] or "", 0)
+        by = {"다음": 1, "내": 1, "지난": -1}.get(match["when"] or "", 0)
         if published is None:
             kind = "by" if match["end"] == "연내" else "next" if by == 1 else "in"
             yield Point(match.start(), match.end(), None, None, NEEDS, kind)
         elif match["end"] == "연내":
             yield Point(match.start(), match.end(), None, date(published.year, 12, 31), "", "by")
         elif (stretch := _stretch(published, unit, by)) is not None:
-            begin, until = _narrow("end", *stretch) if match["end"] == "연말" else stretch
+            begin, until = _narrow("end", *stretch) if match["end"] == "연말" and not match["late"] else stretch
             yield Point(match.start(), match.end(), begin, until, "", "next" if by == 1 else "in")
 
 
@@ -346,8 +435,9 @@ def _korean_point(match: re.Match[str], published: date | None) -> Iterator[Poin
     number = int(match["day"]) if match["day"] else 0
     end = match.end() - (len(match.group()) - len(match.group().rstrip()))
     year = None
-    if written and written[0].isdigit():
-        year = int(written)
+    digits = (written or "").lstrip("'’‘")
+    if digits.isdigit():
+        year = int(digits) + (2000 if len(digits) == 2 else 0)
     elif published is not None and written:
         year = published.year + _KO_SHIFT[written]
     elif published is not None:
@@ -385,7 +475,7 @@ def _korean_stretch(match: re.Match[str], year: int, month: int, number: int) ->
         return _months(year, first, first + 2)
     part = match["part"] or ""
     return _narrow(
-        {"말": "end", "연말": "end", "초": "early", "중반": "mid", "중순": "mid"}.get(part, ""),
+        {"말": "end", "연말": "end", "초": "early", "중반": "mid", "중순": "mid", **_KO_SEASONS}.get(part, ""),
         date(year, 1, 1),
         date(year, 12, 31),
     )

@@ -6,9 +6,11 @@ quote. An extractor that is plugged in may propose mentions too; `checked` lets 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final, Protocol
 
 from dure.mentions.amounts import amounts, pairs
@@ -32,6 +34,8 @@ _SAYINGS: Final = (
     "told",
     "released",
     "reported",
+    "promised",
+    "pledged",
     "밝혔",
     "발표",
     "말했",
@@ -39,6 +43,11 @@ _SAYINGS: Final = (
     "열린",
 )
 _SHARED_SIGNS: Final = ("$", "dollar", "£", "¥", "Rs", "rupee", "달러")
+_BESIDE: Final = 16  # characters between a sum and the period that touches it
+_FISCAL: Final = re.compile(r"[Ff]iscal|[Ff]inancial year|FY|(?<!\d)20\d\d[-–/]\d\d(?!\d)")
+_BASE_BEFORE: Final = re.compile(r"(?:현재|기존|종전|당초|원래)(?:의|에는|는)? ?(?:약 ?)?\Z")
+_BASE_AFTER: Final = re.compile(r" (?:today|now|currently|at present)(?![A-Za-z])")
+_MONTH: Final = 31
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -95,7 +104,7 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
     if not sums and not promising:
         return
     here, earlier = scans.scan(at), scans.earlier(at)
-    times = periods(sentence, document.published)
+    times = periods(sentence, document.published, _of_fiscal_years(here, earlier, page))
     if not sums:
         milestone = _milestone(here, earlier, times)
         yield from [milestone] if milestone else []
@@ -104,7 +113,7 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
     everybody = parties_at(here, earlier, [span.start for span in spans])
     for (amount, other), who in zip(sums, everybody, strict=True):
         how, rule = stance(sentence, amount, None, who.actor)
-        period = _period(sentence, amount.span, times, spans, how)
+        period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
         if who.actor is None and period is None and how is Stance.UNCLEAR:
@@ -112,6 +121,11 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
         if _is_past(period, document) and rule in _BINDING:
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
+
+
+def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:
+    """The country whose fiscal years a sentence names, "" where it names none."""
+    return (page or country(earlier, here)) if _FISCAL.search(here.sentence) else ""
 
 
 def _promises(scans: _Scans, at: int) -> bool:
@@ -184,16 +198,42 @@ def _told(here: Scan, actor: Party, cue: Cue, due: bool) -> bool:
     return not quoted and (due or not owner or cue.rule == "en-judge") and len(between) < 160 and goes_on
 
 
-def _period(sentence: str, at: Span, times: Sequence[Period], sums: Sequence[Span], how: Stance) -> Period | None:
-    """The period that belongs to a sum: the nearest one in its clause; the day on which something was said is none."""
+def _period(
+    sentence: str, at: Span, times: Sequence[Period], sums: Sequence[Span], how: Stance, published: date | None
+) -> Period | None:
+    """The period that belongs to a sum: the one that touches it, else the nearest in its clause, for a promise one ahead.
+
+    The day on which something was said is none.
+    """
     fit = [
         time for time in _around(at, times) if not _of_saying(sentence, time) and not _apart(sentence, at, time.span)
     ]
-    ahead = [time for time in fit if time.kind in _AHEAD]
-    if how in (Stance.COMMITMENT, Stance.AIM) and ahead:
-        fit = ahead
+    if _BASE_BEFORE.search(sentence, max(0, at.start - 8), at.start) or _BASE_AFTER.match(sentence, at.end):
+        return None
     near = [one for one in sums if abs(one.start - at.start) < _NEAR]
+    touching = [time for time in fit if _touches(sentence, at, time, near)]
+    ahead = [time for time in fit if time.kind in _AHEAD or (published and time.begin and time.begin > published)]
+    if touching:
+        fit = touching
+    elif how in (Stance.COMMITMENT, Stance.AIM) and ahead:
+        fit = ahead
     return min(fit, key=lambda time: _distance(sentence, at, time, near), default=None)
+
+
+def _touches(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:
+    """Whether a period stands right beside a sum where its language puts it: "$2 billion in 2027", "내년 2조 원"."""
+    left = time.span.end <= at.start
+    between = sentence[time.span.end : at.start] if left else sentence[at.end : time.span.start]
+    if left is not _in_korean(sentence, time) or len(between) > _BESIDE:
+        return False
+    start = min(time.span.end, at.end)
+    return not any(mark in between for mark in ",;.") and not any(
+        start <= one.start < max(time.span.start, at.start) for one in sums
+    )
+
+
+def _in_korean(sentence: str, time: Period) -> bool:
+    return any("가" <= letter <= "힣" for letter in sentence[time.span.start : time.span.end])
 
 
 def _apart(sentence: str, one: Span, other: Span) -> bool:
@@ -213,7 +253,8 @@ def _of_saying(sentence: str, time: Period) -> bool:
         return False
     after = sentence[time.span.end : time.span.end + 48]
     before = sentence[max(0, time.span.start - 14) : time.span.start]
-    ends = after.split(",", 2)[:2] if time.kind == "on" else []
+    short = time.kind == "on" or bool(time.begin and time.until and (time.until - time.begin).days <= _MONTH)
+    ends = after.split(",", 2)[:2] if short else []
     return (
         any(word in part for part in ends for word in _SAYINGS)
         or any(before.rstrip().endswith(word) for word in _SAYINGS)
@@ -222,13 +263,14 @@ def _of_saying(sentence: str, time: Period) -> bool:
 
 
 def _distance(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> int:
-    """How far a period stands from a sum: characters between them, more across a clause or another sum, more on its left."""
+    """How far a period stands from a sum: characters between them, more across a clause or another sum, more on the
+    side where its language does not put it (English: left, Korean: right)."""
     left = time.span.end <= at.start
     start, end = (time.span.end, at.start) if left else (at.end, time.span.start)
     between = sentence[start:end]
     clauses = sum(between.count(mark) for mark in _CLAUSES)
     others = sum(start <= one.start < end for one in sums)
-    return len(between) + 60 * clauses + 25 * others + 15 * left
+    return len(between) + 60 * clauses + 25 * others + 15 * (left is not _in_korean(sentence, time))
 
 
 def _moved(one: Mention, document: Document, sentence: Span) -> Mention:
@@ -311,7 +353,7 @@ def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -
             return f"the text does not say {amount.low} to {amount.high} {amount.unit or 'of an unknown currency'}"
     if proposal.amount is None and proposal.other is not None:
         return "a second sum without a first"
-    if proposal.period is not None and not _period_holds(document, proposal.period, sentence, start):
+    if proposal.period is not None and not _period_holds(document, proposal.period, here, earlier, start):
         return "the text does not give its dates"
     for party in (proposal.actor, proposal.recipient, proposal.source):
         if party is not None and party.known and not _party_holds(party, here, earlier, start):
@@ -333,11 +375,14 @@ def _amount_holds(amount: Amount, here: Scan, earlier: Sequence[Scan], start: in
     return len(own) == 1 and _value(own[0]) == _value(amount)
 
 
-def _period_holds(document: Document, period: Period, sentence: str, start: int) -> bool:
-    span = period.span.moved(-start)
+def _period_holds(document: Document, period: Period, here: Scan, earlier: Sequence[Scan], start: int) -> bool:
+    sentence, span = here.sentence, period.span.moved(-start)
+    fiscal = _of_fiscal_years(here, earlier, "")
     wanted = (period.begin, period.until, period.months)
     there = [
-        one for one in periods(sentence, document.published) if one.span.start < span.end and span.start < one.span.end
+        one
+        for one in periods(sentence, document.published, fiscal)
+        if one.span.start < span.end and span.start < one.span.end
     ]
     own = there or periods(sentence[span.start : span.end], document.published)
     return any((one.begin, one.until, one.months) == wanted for one in own)
