@@ -6,7 +6,7 @@ from datetime import date
 
 import lxml.html  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dure.documents import html
@@ -91,6 +91,7 @@ def test_a_text_that_was_cut_within_a_character() -> None:
     assert decode(KOREAN.encode("cp949")[:-2]).encoding == "cp949"
 
 
+@settings(deadline=None)  # the first page waits for libraries
 @given(st.binary(max_size=2_000))
 def test_any_bytes_have_an_answer(data: bytes) -> None:
     found = extract(data, "a.txt")

@@ -54,8 +54,9 @@ def decode(data: bytes) -> Decoded:
             return _checked(data.decode(name, "replace"), name.removesuffix("-sig"), "mark", data)
     if wide := _wide(data):
         return _checked(data.decode(wide, "replace"), wide, "bytes", data)
-    for name in ("utf-8", "cp949" if _is_korean(data) else ""):
-        if name and (text := _read(data, name)) is not None:
+    for name in ("utf-8", "cp949"):
+        possible = name == "utf-8" or _is_korean(data)
+        if possible and (text := _read(data, name)) is not None:
             return _checked(text, name, "bytes", data)
     name = declared(data)
     if name and (text := _read(data, name)) is not None:
