@@ -294,7 +294,32 @@ def test_lines_broken_at_a_width_are_joined(text: str, width: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "The ministry will spend 94.6 billion won on the laboratory\nover the next four years.",
+        "Korea will invest 94.6 billion won\nin AI by 2030.",
+        "Korea will invest 94.6\nbillion won in AI by\n2030.",
+        "Canada will spend\n$2 billion on it\nover five years.\n",
+        "정부는 2030년까지 인공지능 반도체에\n3조원을 투자한다고 밝혔다.",
+        "정부는 내년까지\n5만장을 확보할\n계획이라고 밝혔다.",
+    ],
+)
+def test_a_short_text_broken_at_a_width_is_prose(text: str) -> None:
+    found = extract(text.encode(), "a.txt")
+    assert found.text == text.replace("\n", " ")
+    assert found.prose == ((0, len(text.rstrip())),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Home\nNews\nScience\nContact\nFirm gets order",
+        "Continue Reading\nSource link",
+        "home\nnews and views\nabout us",
+        "Minister seeks 2 trillion won\nThe minister asked for it.",
+        "Chip maker gets $5 billion\nfor it\nA third one is on top.",
+        "관련 기사\n정부 3조원 투자 계획 발표\n반도체 회사 5조원 수주",
+        "it was short\nand it had room for a word of the next line.",
+        "a line that ends. \nand one that follows it.",
+        "it has two points that follow\n- each of them has a mark.",
         "A headline on chips that has many words in it\nAnother headline on power and its price\nA third one on the\nMenu",
         f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}",
         "\n".join([SENTENCE * 3, "Heading of the part", SENTENCE * 4]),
