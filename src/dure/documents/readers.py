@@ -38,8 +38,9 @@ _PROGRAM: Final = "import sys; sys.path[:0] = sys.argv[1:]; from dure.documents.
 class Order:
     """A document to read: its place in the row, its bytes, its name, and the language it is taken for.
 
-    `then`: what to make of it in the child, within the same limits: a pickled function of modules that are cheap to load, given
-    the document with its day of publication as `published` has it. Both ends are this program: a child is limited, not distrusted.
+    `then`: what to make of it in the child, which has as much time again for it: a pickled function of modules that are cheap to
+    load, given the document with its day of publication as `published` has it. Both ends are this program: a child is limited,
+    not distrusted.
     """
 
     number: int

@@ -60,7 +60,7 @@ def read_through(
     workers: int = 2,
     watch: Callable[[int, int], object] = lambda done, total: None,
 ) -> Iterator[tuple[Document, T | None]]:
-    """As `read_paths`, each document with what `then` makes of it in the child that reads it, within the same limits.
+    """As `read_paths`, each document with what `then` makes of it in the child that reads it, with the same limits.
 
     None beside a document whose status is not ok, as that of one is for which `then` fails, or takes too long. `then` is a
     function at the top of a module; a child loads that, so it is to be a small one.

@@ -1,6 +1,7 @@
 """The child that reads documents: bytes on its input, one line of JSON on its output, under limits of memory and time.
 
-It says `{"begun": true}` once what it needs is loaded, from when its time counts. `reading.Readers` is its other side.
+It says that it begins once what it needs is loaded, from when its time counts, and again before it makes more of a document
+than its text, which has as much time. `readers.Readers` is its other side.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dure.mentions.model import Document, Status
 
 MEMORY_BYTES: Final = 500 * 1024**2
 WALL_S: Final = 5.0
+_BEGUN: Final = '{"begun": true}'
 
 
 def serve() -> None:
@@ -47,10 +49,11 @@ def _answer(source: BinaryIO, order: dict[str, Any], answers: BinaryIO) -> bool:
     try:
         data = source.read(order["bytes"])
         needs(data, order["name"])
-        _say(answers, '{"begun": true}')
+        _say(answers, _BEGUN)
         found = extract(data, order["name"], order["language"])
         made = None
         if then is not None and found.status is Status.OK:
+            _say(answers, _BEGUN)
             given = date.fromisoformat(order["published"]) if order["published"] else None
             made = b64encode(pickle.dumps(then(found.document(data, order["name"], given)))).decode()
         line = _line(found, made)
@@ -88,7 +91,7 @@ def _limit_processor() -> None:
     """Have the system end this process if it works on after its parent is gone, however that went."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    allowed = int(used.ru_utime + used.ru_stime + 2 * WALL_S) + 2
+    allowed = int(used.ru_utime + used.ru_stime + 3 * WALL_S) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most))
 
 
