@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,7 @@ from dure.store.documents import to_json
 from dure.tracking.findings import findings_among
 
 EXTRACTOR: Final = f"rules {__version__}"
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 Watch = Callable[[float], object]  # the part that is done, 0 to 1
 
 
@@ -110,7 +112,7 @@ def _page(document: Document, said: Sequence[Mention] | None, extractor: Extract
 
 def _storable(document: Document) -> Document:
     """The same with characters that no database keeps replaced one by one, so that offsets stay."""
-    clean = "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in document.text)
+    clean = _UNSTORABLE.sub("\ufffd", document.text)
     name = document.name.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     return replace(document, text=clean, name=name)
 
