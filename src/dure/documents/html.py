@@ -216,7 +216,8 @@ def _tells(text: str) -> bool:
 
 
 def _is_hidden(element: lxml.html.HtmlElement, rules: frozenset[str]) -> bool:
-    if element.get("hidden", "until-found") != "until-found" or _hides(element.get("style", "")):
+    style = element.get("style")
+    if (style and _hides(style)) or element.get("hidden", "until-found") != "until-found":
         return True
     if not rules:
         return False
