@@ -300,12 +300,20 @@ def test_lines_broken_at_a_width_are_joined(text: str, width: int) -> None:
         "Canada will spend\n$2 billion on it\nover five years.\n",
         "정부는 2030년까지 인공지능 반도체에\n3조원을 투자한다고 밝혔다.",
         "정부는 내년까지\n5만장을 확보할\n계획이라고 밝혔다.",
+        "“We will pay it by 2028,” said the minister on\nFriday.",
     ],
 )
 def test_a_short_text_broken_at_a_width_is_prose(text: str) -> None:
     found = extract(text.encode(), "a.txt")
-    assert found.text == text.replace("\n", " ")
+    assert found.text.rstrip() == text.rstrip().replace("\n", " ")
     assert found.prose == ((0, len(text.rstrip())),)
+
+
+@pytest.mark.parametrize("width", range(24, 101, 4))
+def test_paragraphs_broken_at_any_width_are_read_whole(width: int) -> None:
+    parts = [SENTENCE, f"{SENTENCE} Canada will invest $2 billion in it by 2030, it said on Monday."]
+    found = extract("\n\n".join(wrapped(one, width) for one in parts).encode(), "a.txt")
+    assert " ".join(found.text[a:b] for a, b in found.prose) == " ".join(parts)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 _WIDEST: Final = 160  # characters; a document whose lines are longer has a line for each paragraph
@@ -14,6 +14,10 @@ _ENDED: Final = re.compile(r"[.!?。:;|][\"'”’)\]]*\s*$")
 _SENTENCE: Final = re.compile(r"[.!?。][\"'”’)\]]*\s*$")
 _BEGINS: Final = re.compile(r"\s*(?:[-–—*•·▪■□○●◦ㅇ◆◇▲△▶▷※①-⑳]\s?\S|\(?\d{1,2}[.)]\s|\[\d|\|)")
 _GOES_ON: Final = re.compile(r"\s*[a-z\d가-힣$€£¥₩(“\"]")
+_OPEN: Final = re.compile(
+    r"(?:,|\b(?:a|an|and|as|at|by|for|from|in|of|on|or|said|that|the|to|will|with))\s*$"
+)  # no line ends so
+_OPEN_LENGTH: Final = 40
 _LOWER: Final = re.compile(r"\s*[a-z]")
 _HANGUL: Final = re.compile("[가-힣]")
 
@@ -23,12 +27,13 @@ def unwrapped(text: str) -> str:
 
     Every character keeps its place but the ends of lines: each becomes a blank.
     """
-    lines = text.split("\n")
-    if _is_one(text.strip("\n ").split("\n")):
-        return text.replace("\n", " ")
+    lines: list[str] = []
+    for said, group in groupby(text.split("\n"), key=lambda line: line.strip() != ""):
+        block = list(group)
+        lines += [" ".join(block)] if said and _is_one(block) else block
     width = _width(lines)
     if not width or not _is_wrapped(lines, width):
-        return text
+        return "\n".join(lines)
     parts = [lines[0]]
     for line, following in pairwise(lines):
         parts += [" " if _joins(line, following, _FULL * width) else "\n", following]
@@ -36,16 +41,19 @@ def unwrapped(text: str) -> str:
 
 
 def _is_one(lines: list[str]) -> bool:
-    """Whether all of a short text is one paragraph that was broken at a width: it ends as a sentence does and no line before does,
-    each goes on in the next, and none has room for the next one's first word."""
-    if not 2 <= len(lines) <= _FEW or not all(line.strip() for line in lines) or _SENTENCE.search(lines[-1]) is None:
+    """Whether a few lines are one sentence that was broken at a width: they end as one does and no line before does, each goes on
+    in the next, and none has room for the next one's first word."""
+    if not 2 <= len(lines) <= _FEW or _SENTENCE.search(lines[-1]) is None:
         return False
     width = max(len(line.rstrip()) for line in lines)
     if width > _WIDEST:
         return False
     pairs = list(pairwise(lines))
-    broken = all(_joins(a, b, width) and _GOES_ON.match(b) for a, b in pairs)
-    return broken and any(_LOWER.match(b) or _HANGUL.search(b) for _, b in pairs)
+    opened = [_OPEN.search(a[-_OPEN_LENGTH:]) is not None for a, _ in pairs]
+    told = any(opened) or any(_LOWER.match(b) or _HANGUL.search(b) for _, b in pairs)
+    return told and all(
+        _joins(a, b, width) and (is_open or _GOES_ON.match(b)) for (a, b), is_open in zip(pairs, opened)
+    )
 
 
 def _width(lines: list[str]) -> int:
