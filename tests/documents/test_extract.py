@@ -6,7 +6,7 @@ from datetime import date
 
 import lxml.html  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dure.documents import html
@@ -91,6 +91,7 @@ def test_a_text_that_was_cut_within_a_character() -> None:
     assert decode(KOREAN.encode("cp949")[:-2]).encoding == "cp949"
 
 
+@settings(deadline=None)  # the first page waits for libraries
 @given(st.binary(max_size=2_000))
 def test_any_bytes_have_an_answer(data: bytes) -> None:
     found = extract(data, "a.txt")
@@ -293,7 +294,40 @@ def test_lines_broken_at_a_width_are_joined(text: str, width: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "The ministry will spend 94.6 billion won on the laboratory\nover the next four years.",
+        "Korea will invest 94.6 billion won\nin AI by 2030.",
+        "Korea will invest 94.6\nbillion won in AI by\n2030.",
+        "Canada will spend\n$2 billion on it\nover five years.\n",
+        "정부는 2030년까지 인공지능 반도체에\n3조원을 투자한다고 밝혔다.",
+        "정부는 내년까지\n5만장을 확보할\n계획이라고 밝혔다.",
+        "“We will pay it by 2028,” said the minister on\nFriday.",
+    ],
+)
+def test_a_short_text_broken_at_a_width_is_prose(text: str) -> None:
+    found = extract(text.encode(), "a.txt")
+    assert found.text.rstrip() == text.rstrip().replace("\n", " ")
+    assert found.prose == ((0, len(text.rstrip())),)
+
+
+@pytest.mark.parametrize("width", range(24, 101, 4))
+def test_paragraphs_broken_at_any_width_are_read_whole(width: int) -> None:
+    parts = [SENTENCE, f"{SENTENCE} Canada will invest $2 billion in it by 2030, it said on Monday."]
+    found = extract("\n\n".join(wrapped(one, width) for one in parts).encode(), "a.txt")
+    assert " ".join(found.text[a:b] for a, b in found.prose) == " ".join(parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Home\nNews\nScience\nContact\nFirm gets order",
+        "Continue Reading\nSource link",
+        "home\nnews and views\nabout us",
+        "Minister seeks 2 trillion won\nThe minister asked for it.",
+        "Chip maker gets $5 billion\nfor it\nA third one is on top.",
+        "관련 기사\n정부 3조원 투자 계획 발표\n반도체 회사 5조원 수주",
+        "it was short\nand it had room for a word of the next line.",
+        "a line that ends. \nand one that follows it.",
+        "it has two points that follow\n- each of them has a mark.",
         "A headline on chips that has many words in it\nAnother headline on power and its price\nA third one on the\nMenu",
         f"{SENTENCE}\n{SENTENCE}\n{SENTENCE}",
         "\n".join([SENTENCE * 3, "Heading of the part", SENTENCE * 4]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,16 +14,19 @@ import time
 import zipfile
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pypdf
 import pytest
 
 from dure.documents import readers as pool
-from dure.documents.extract import Text
-from dure.documents.reading import LARGEST, read_bytes, read_paths
+from dure.documents import reading
+from dure.documents.extract import Text, extract
+from dure.documents.reading import LARGEST, read_bytes, read_paths, read_through
 from dure.errors import DureError, InputError
 from dure.mentions.model import Document, Status
+from dure.mentions.reading import mentions
 
 SENTENCE = "The ministry will spend 94.6 billion won on the laboratory over the next four years."
 KOREAN = "정부는 2030년까지 인공지능 반도체에 3조원을 투자한다고 밝혔다. 내년까지 5만장을 확보할 계획이다."
@@ -167,20 +171,28 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.encoding == "cp949 (bytes)"
 
 
-def test_pdf_text_with_and_without_an_empty_password() -> None:
-    for data in (pdf(SENTENCE), locked("")):
-        found = read_bytes(data, "a.pdf")
+def test_pdf_text_with_and_without_an_empty_password(tmp_path: Path) -> None:
+    (tmp_path / "open.pdf").write_bytes(pdf(SENTENCE))
+    (tmp_path / "empty.pdf").write_bytes(locked(""))
+    for found in read_paths([tmp_path], workers=1):
         assert (found.status, found.text.strip(), found.media) == (Status.OK, SENTENCE, "application/pdf")
         assert found.prose
 
 
 def test_the_given_date_goes_before_the_page_s_own() -> None:
     data = page(paragraphs(), "<meta property='article:published_time' content='2024-10-28T09:00:00+09:00'>").encode()
-    own, given = read_bytes(data, "a.html"), read_bytes(data, "a.html", published=date(2024, 11, 1))
-    assert (own.published, own.published_from) == (date(2024, 10, 28), "page")
-    assert (given.published, given.published_from) == (date(2024, 11, 1), "given")
-    none = read_bytes(page(paragraphs()).encode(), "a.html")
-    assert (none.published, none.published_from) == (None, "")
+    own, none = extract(data, "a.html"), extract(page(paragraphs()).encode(), "a.html")
+
+    def dated(text: Text, published: date | None) -> tuple[date | None, str]:
+        document = text.document(data, "a.html", published)
+        return document.published, document.published_from
+
+    assert dated(own, None) == (date(2024, 10, 28), "page")
+    assert dated(own, date(2024, 11, 1)) == (date(2024, 11, 1), "given")
+    assert dated(none, None) == (None, "")
+    assert dated(none, date(2024, 11, 1)) == (date(2024, 11, 1), "given")
+    one = read_bytes(SENTENCE.encode(), "a.txt", published=date(2024, 11, 1))
+    assert (one.published, one.published_from) == (date(2024, 11, 1), "given")
 
 
 def test_languages() -> None:
@@ -190,6 +202,54 @@ def test_languages() -> None:
         read_bytes(b"a", "a.txt", language="fr")
     with pytest.raises(InputError):
         read_paths([], language="")  # at once, not at the first document
+
+
+# --- what is made of them ---------------------------------------------------------------------------------------------
+
+
+def length(document: Document) -> tuple[int, str, date | None, int]:
+    """Of the document as whoever asked gets it, and where that was found out."""
+    if "fail" in document.name:
+        raise ZeroDivisionError
+    if "slow" in document.name:
+        time.sleep(600)
+    if "vast" in document.name:
+        bytearray(1 << 30)
+    return len(document.text), document.sha256, document.published, os.getpid()
+
+
+def test_what_is_made_of_documents_in_the_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        pool, "_PROGRAM", f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); {pool._PROGRAM}"
+    )
+    monkeypatch.setattr(reading, "Readers", partial(pool.Readers, wall_s=1.0))
+    for name in ("0.txt", "1-fail.txt", "2-slow.txt", "3-vast.txt", "5.txt"):
+        (tmp_path / name).write_text(SENTENCE)
+    (tmp_path / "4.txt").write_bytes(b"")
+    day = date(2024, 11, 1)
+    found = list(read_through([tmp_path], length, published=day))
+    assert [document.status for document, _ in found] == [
+        Status.OK, Status.UNREADABLE, Status.TOO_SLOW, Status.TOO_LARGE, Status.EMPTY, Status.OK,
+    ]  # fmt: skip
+    made = [one for _, one in found]
+    assert made[1:5] == [None] * 4
+    for document, one in (found[0], found[5]):
+        assert one is not None
+        assert one[:3] == (len(SENTENCE), document.sha256, day)
+        assert one[3] != os.getpid()
+    assert list(read_paths([tmp_path / "0.txt"], published=day)) == [found[0][0]]
+
+
+def test_mentions_made_in_the_children_are_the_rules_own(tmp_path: Path) -> None:
+    for name, text in (("en.txt", SENTENCE), ("ko.txt", KOREAN)):
+        (tmp_path / name).write_text(text)
+    for document, said in read_through([tmp_path], mentions):
+        assert said == mentions(document) != []
+
+
+def test_what_no_child_can_load_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        read_through([tmp_path], lambda document: document.text)
 
 
 # --- children --------------------------------------------------------------------------------------------------------
@@ -218,7 +278,7 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_PROGRAM", WORKER)
 
 
-def texts(names: list[str], workers: int = 1, wall_s: float = 1.0) -> dict[str, Text]:
+def texts(names: list[str], workers: int = 1, wall_s: float = 5.0) -> dict[str, Text]:
     orders: Iterator[pool.Order] = (pool.Order(i, b"text", n) for i, n in enumerate(names))
     with pool.Readers(workers, wall_s=wall_s) as children:
         return {o.name: t for o, t in children.read(lambda: next(orders, None))}
@@ -227,7 +287,7 @@ def texts(names: list[str], workers: int = 1, wall_s: float = 1.0) -> dict[str, 
 @pytest.mark.parametrize(
     ("name", "status", "why"),
     [
-        ("slow", Status.TOO_SLOW, "longer than 1 s"),
+        ("slow", Status.TOO_SLOW, "longer than 0.4 s"),
         ("crash", Status.UNREADABLE, "signal 11"),
         ("exit", Status.UNREADABLE, "status 3"),
         ("fails", Status.UNREADABLE, "RecursionError"),
@@ -238,7 +298,7 @@ def texts(names: list[str], workers: int = 1, wall_s: float = 1.0) -> dict[str, 
 )
 @pytest.mark.usefixtures("odd")
 def test_one_document_s_end_is_not_the_others(name: str, status: Status, why: str) -> None:
-    found = texts(["before", name, "after"])
+    found = texts(["before", name, "after"], wall_s=0.4 if name == "slow" else 5.0)
     assert (found[name].status, why in found[name].why) == (status, True), found[name]
     assert found["before"].status is found["after"].status is Status.OK
     kept = found["before"].text == found["after"].text  # the same child, by its process id
@@ -257,13 +317,13 @@ def test_children_are_used_again_and_none_is_left() -> None:
 
 @pytest.mark.usefixtures("odd")
 def test_a_reader_s_pause_is_not_the_children_s_time() -> None:
-    orders = iter([pool.Order(i, b"text", n) for i, n in enumerate(["a", "large", "b", "large", "c"])])
+    orders = iter([pool.Order(i, b"text", n) for i, n in enumerate(["a", "large", "b"])])
     with pool.Readers(2, wall_s=0.5) as children:
         found = []
         for _, text in children.read(lambda: next(orders, None)):
-            time.sleep(0.7)
+            time.sleep(0.6)
             found.append(text.status)
-    assert found == [Status.OK] * 5
+    assert found == [Status.OK] * 3
 
 
 @pytest.mark.usefixtures("odd")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +27,7 @@ _KOREAN_PAIR: Final = re.compile(rb"[\xa1-\xfe][\xa1-\xfe]|[\x81-\xc6][A-Za-z\x8
 _HANGUL_PAIR: Final = re.compile(
     rb"[\xb0-\xc8][\xa1-\xfe]|[\x81-\xc6][A-Za-z\x81-\xa0]|[\x81-\xa0][\xa1-\xfe]|\xa1[\xa1-\xfe]"
 )
-_HIGH: Final = re.compile(rb"[\x80-\xff]")
+_ASCII: Final = bytes(range(128))
 _KOREAN_SHARE: Final = 0.8  # of the pairs that are Hangul; Chinese and Japanese read as Korean give about half
 _BROKEN: Final = 0.005  # share of characters that could not be read, up to which a text is whole
 _WITNESSES: Final = 8  # characters beyond ASCII that were read, for an encoding to be believed where one was not
@@ -54,8 +56,9 @@ def decode(data: bytes) -> Decoded:
             return _checked(data.decode(name, "replace"), name.removesuffix("-sig"), "mark", data)
     if wide := _wide(data):
         return _checked(data.decode(wide, "replace"), wide, "bytes", data)
-    for name in ("utf-8", "cp949" if _is_korean(data) else ""):
-        if name and (text := _read(data, name)) is not None:
+    for name in ("utf-8", "cp949"):
+        possible = name == "utf-8" or _is_korean(data)
+        if possible and (text := _read(data, name)) is not None:
             return _checked(text, name, "bytes", data)
     name = declared(data)
     if name and (text := _read(data, name)) is not None:
@@ -89,12 +92,18 @@ def _wide(data: bytes) -> str:
 def _is_korean(data: bytes) -> bool:
     """Whether the bytes beyond ASCII are the pairs that CP949 writes Hangul with."""
     part = data[:_LOOKED_AT]
-    high = len(_HIGH.findall(part))
-    pairs = _KOREAN_PAIR.findall(part)
-    hangul = sum(_HANGUL_PAIR.fullmatch(p) is not None for p in pairs)
-    strict = sum(p[0] >= 0xB0 and p[1] >= 0xA1 for p in pairs)  # of the older standard, which common syllables are in
-    whole = sum(1 + (p[1] >= 0x80) for p in pairs) >= 0.95 * high
-    return len(pairs) >= 2 and whole and hangul >= _KOREAN_SHARE * len(pairs) and strict >= 0.5 * len(pairs)
+    high = len(part.translate(None, _ASCII))
+    pairs = Counter(_KOREAN_PAIR.findall(part))
+
+    def count(fits: Callable[[bytes], bool]) -> int:
+        return sum(n for pair, n in pairs.items() if fits(pair))
+
+    hangul = count(lambda pair: _HANGUL_PAIR.fullmatch(pair) is not None)
+    strict = count(
+        lambda pair: pair[0] >= 0xB0 and pair[1] >= 0xA1
+    )  # of the older standard, which common syllables are in
+    whole = pairs.total() + count(lambda pair: pair[1] >= 0x80) >= 0.95 * high
+    return pairs.total() >= 2 and whole and hangul >= _KOREAN_SHARE * pairs.total() and strict >= 0.5 * pairs.total()
 
 
 def _read(data: bytes, name: str) -> str | None:

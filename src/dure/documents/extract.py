@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from hashlib import sha256
+from typing import Any, Final
 
 from dure.documents.encoding import decode
 from dure.documents.lines import unwrapped
 from dure.documents.outcome import HTML, PDF, TEXT, Outcome, Refused
-from dure.mentions.model import Status
+from dure.mentions.model import Document, Status
 from dure.mentions.text import clean, language, prose
 
 _OTHERS: Final = (
@@ -50,6 +51,17 @@ class Text:
     encoding: str = ""
     why: str = ""
     flags: tuple[str, ...] = ()
+    made: Any = None  # of the document, where whoever asked wanted more of it than its text
+
+    def document(self, data: bytes, name: str, published: date | None) -> Document:
+        """The document with its bytes' hash. `published` goes before what the page says of itself."""
+        day = published or self.published
+        said = "given" if published else "page" if day else ""
+        digest = sha256(data).hexdigest()
+        return Document(
+            digest, name, self.status, self.text, self.prose, self.language, day, said, self.media, self.encoding, self.why,
+            self.flags,
+        )  # fmt: skip
 
 
 def extract(data: bytes, name: str, wanted: str = "auto") -> Text:

@@ -13,7 +13,7 @@ from typing import Final
 
 import lxml.html  # type: ignore[import-untyped]
 import trafilatura
-from lxml.etree import LxmlError, iterwalk  # type: ignore[import-untyped]
+from lxml.etree import LxmlError  # type: ignore[import-untyped]
 from resiliparse.extract.html2text import extract_plain_text
 
 from dure.documents.encoding import Decoded
@@ -25,7 +25,7 @@ DEEPEST: Final = 500  # elements in each other; parsers take quadratic time or g
 PATIENCE_S: Final = 2.5  # for trafilatura; the rest of a document's time is resiliparse's
 LONGEST: Final = 3_000_000  # characters that trafilatura is asked to read: it takes longer than linear time
 
-_TAG: Final = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,30})[^<>]{0,5000}?(/?)>")
+_TAG: Final = re.compile(r"<!--|<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,30})[^<>]{0,5000}+>")
 _OPAQUE: Final = frozenset({"script", "style"})
 # Closed by what follows them or without an end, so that no row of them is deep.
 _FLAT_WORDS = (
@@ -66,7 +66,7 @@ def depth(markup: str) -> int:
     deepest = now = place = 0
     while (tag := _TAG.search(markup, place)) is not None:
         place = tag.end()
-        close, name, alone = tag[1], (tag[2] or "").lower(), tag[3]
+        close, name, alone = tag[1], (tag[2] or "").lower(), markup[place - 2] == "/"
         if not name or (not close and name in _OPAQUE):  # a comment or script: what looks like tags in it is none
             end = markup.find("-->" if not name else f"</{name}", place)
             if end < 0:
@@ -200,16 +200,11 @@ def _sheets(markup: str) -> list[str]:
 def _without_hidden(tree: lxml.html.HtmlElement) -> bool:
     """Take out what a reader does not see; whether sentences or sums were in it, as no menu has them."""
     rules = frozenset(hiding(e.text or "" for e in tree.iter("style")))
-    found = []
-    walk = iterwalk(tree, events=("start",))
-    for _, element in walk:
-        if (
-            isinstance(element.tag, str)
-            and element.tag not in _WHOLE
-            and (element.tag == "template" or _is_hidden(element, rules))
-        ):
-            found.append(element)
-            walk.skip_subtree()
+    found: dict[lxml.html.HtmlElement, None] = {}  # the outermost only
+    for element in tree.xpath("//template | //*[@hidden or @style]" + " | //*[@class or @id]" * bool(rules)):
+        hidden = element.tag == "template" or (element.tag not in _WHOLE and _is_hidden(element, rules))
+        if hidden and not any(above in found for above in element.iterancestors()):
+            found[element] = None
     told = any(_tells(e.text_content()[:_LOOKED_AT]) for e in found if e.tag not in _UNREAD)
     for element in found:
         element.drop_tree()
@@ -221,17 +216,13 @@ def _tells(text: str) -> bool:
 
 
 def _is_hidden(element: lxml.html.HtmlElement, rules: frozenset[str]) -> bool:
-    attributes = element.attrib
-    if not attributes:
-        return False
-    if "hidden" in attributes and attributes["hidden"] != "until-found":
-        return True
-    if "style" in attributes and _hides(attributes["style"]):
+    style = element.get("style")
+    if (style and _hides(style)) or element.get("hidden", "until-found") != "until-found":
         return True
     if not rules:
         return False
-    names = [f".{c}" for c in attributes.get("class", "").split()]
-    return bool(rules.intersection([*names, f"#{attributes.get('id', '')}"]))
+    names = [f".{name}" for name in element.get("class", "").split()]
+    return not rules.isdisjoint([*names, f"#{element.get('id', '')}"])
 
 
 # --- date ------------------------------------------------------------------------------------------------------------

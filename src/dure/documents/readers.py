@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import selectors
 import subprocess
 import sys
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -34,12 +36,25 @@ _PROGRAM: Final = "import sys; sys.path[:0] = sys.argv[1:]; from dure.documents.
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A document to read: its place in the row, its bytes, its name, and the language it is taken for."""
+    """A document to read: its place in the row, its bytes, its name, and the language it is taken for.
+
+    `then`: what to make of it in the child, which has as much time again for it: a pickled function of modules that are cheap to
+    load, given the document with its day of publication as `published` has it. Both ends are this program: a child is limited,
+    not distrusted.
+    """
 
     number: int
     data: bytes
     name: str
     language: str = "auto"
+    published: date | None = None
+    then: bytes = b""
+
+    def head(self) -> bytes:
+        """The line before its bytes."""
+        values = {"bytes": len(self.data), "name": self.name, "language": self.language, "then": b64encode(self.then).decode(),
+                  "published": self.published and self.published.isoformat()}  # fmt: skip
+        return json.dumps(values).encode() + b"\n"
 
 
 class _Child:
@@ -68,8 +83,7 @@ class _Child:
 
     def take(self, order: Order) -> None:
         """Give it a document."""
-        head = json.dumps({"bytes": len(order.data), "name": order.name, "language": order.language}).encode() + b"\n"
-        self.order, self.unsent, self.heard = order, memoryview(head + order.data), bytearray()
+        self.order, self.unsent, self.heard = order, memoryview(order.head() + order.data), bytearray()
         self.begun, self.until = False, time.monotonic() + START_S
         self.orders += 1
 
@@ -225,4 +239,5 @@ def _text(line: dict[str, Any]) -> Text:
         prose=tuple((int(a), int(b)) for a, b in line["prose"]),
         published=date.fromisoformat(day) if day else None,
         flags=tuple(line["flags"]),
+        made=pickle.loads(b64decode(line["made"])) if line["made"] else None,
     )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from dure.documents.extract import Text
 from dure.documents.readers import Order, Readers
 from dure.errors import InputError
 from dure.mentions.model import Document, Status
+
+T = TypeVar("T")
 
 LARGEST: Final = 20_000_000  # bytes; no more of any file is ever read
 LANGUAGES: Final = ("auto", "en", "ko")
@@ -30,8 +31,8 @@ def read_bytes(data: bytes, name: str, *, published: date | None = None, languag
         return _too_large(name, len(data))
     orders = iter([Order(0, data, name, language)])
     with Readers(1) as readers:
-        ((order, text),) = readers.read(lambda: next(orders, None))
-    return _document(order, text, published)
+        ((_, text),) = readers.read(lambda: next(orders, None))
+    return text.document(data, name, published)
 
 
 def read_paths(
@@ -47,20 +48,47 @@ def read_paths(
     `watch` is told how many of how many are done. Raises InputError for an unknown language. Leaving the iterator early ends
     its children.
     """
+    return _first(_read(paths, b"", published, language, workers, watch))
+
+
+def read_through(
+    paths: Iterable[str | Path],
+    then: Callable[[Document], T],
+    *,
+    published: date | None = None,
+    language: str = "auto",
+    workers: int = 2,
+    watch: Callable[[int, int], object] = lambda done, total: None,
+) -> Iterator[tuple[Document, T | None]]:
+    """As `read_paths`, each document with what `then` makes of it in the child that reads it, with the same limits.
+
+    None beside a document whose status is not ok, as that of one is for which `then` fails, or takes too long. `then` is a
+    function at the top of a module; a child loads that, so it is to be a small one.
+    """
+    return _read(paths, pickle.dumps(then), published, language, workers, watch)
+
+
+def _first(found: Iterator[tuple[Document, object]]) -> Iterator[Document]:
+    return (document for document, _ in found)
+
+
+def _read(
+    paths: Iterable[str | Path], then: bytes, published: date | None, language: str, workers: int, watch: Callable[[int, int], object]
+) -> Iterator[tuple[Document, Any]]:  # fmt: skip
     _check(language)
-    return _read_paths([place for path in paths for place in _files(path)], published, language, workers, watch)
+    places = [place for path in paths for place in _files(path)]
+    return _in_order(_Source(places, published, language, then), workers, watch)
 
 
-def _read_paths(
-    places: list[str], published: date | None, language: str, workers: int, watch: Callable[[int, int], object]
-) -> Iterator[Document]:
-    done: dict[int, Document] = {}  # before their turn: while one takes its time, others go on
-    source = _Source(places, language, done)
+def _in_order(source: _Source, workers: int, watch: Callable[[int, int], object]) -> Iterator[tuple[Document, Any]]:
+    """The documents of a row of files in its order. Those that are done before their turn wait, while others go on."""
+    places, done = source.places, source.done
     with Readers(min(workers, max(1, len(places)))) as readers:
         found = readers.read(source.next)
         for number in range(len(places)):
             while number not in done and (item := next(found, None)) is not None:
-                done[item[0].number] = _document(*item, published)
+                order, text = item
+                done[order.number] = text.document(order.data, order.name, order.published), text.made
             watch(number + 1, len(places))
             yield done.pop(number)
 
@@ -68,19 +96,21 @@ def _read_paths(
 class _Source:
     """The files of a row as orders, each opened when its turn comes; what cannot be opened is done at once."""
 
-    def __init__(self, places: list[str], language: str, done: dict[int, Document]) -> None:
-        self._places, self._language, self._done = places, language, done
+    def __init__(self, places: list[str], published: date | None, language: str, then: bytes) -> None:
+        self.places = places
+        self.done: dict[int, tuple[Document, Any]] = {}
+        self._published, self._language, self._then = published, language, then
         self._next = 0
 
     def next(self) -> Order | None:
         """The next file that can be read."""
-        while self._next < len(self._places):
+        while self._next < len(self.places):
             number = self._next
             self._next += 1
-            loaded = _load(self._places[number])
+            loaded = _load(self.places[number])
             if isinstance(loaded, bytes):
-                return Order(number, loaded, self._places[number], self._language)
-            self._done[number] = loaded
+                return Order(number, loaded, self.places[number], self._language, self._published, self._then)
+            self.done[number] = loaded, None
         return None
 
 
@@ -125,21 +155,3 @@ def _too_large(name: str, size: int = 0) -> Document:
 
 def _unreadable(name: str, why: str) -> Document:
     return Document("", name, Status.UNREADABLE, why=why)
-
-
-def _document(order: Order, text: Text, published: date | None) -> Document:
-    day = published or text.published
-    return Document(
-        sha256=sha256(order.data).hexdigest(),
-        name=order.name,
-        status=text.status,
-        text=text.text,
-        prose=text.prose,
-        language=text.language,
-        published=day,
-        published_from="given" if published else "page" if day else "",
-        media=text.media,
-        encoding=text.encoding,
-        why=text.why,
-        flags=text.flags,
-    )

@@ -78,9 +78,9 @@ class Document:
     media: str = ""  # "text/plain", "text/html", "application/pdf"
     encoding: str = ""  # with how it was found: "cp949 (bytes)", "utf-8 (mark)"
     why: str = ""  # of a status other than ok, what is wrong, in words
-    flags: tuple[
-        str, ...
-    ] = ()  # "bidi": direction marks were there; "zero-width", "hidden", "charset": header was wrong
+    # "bidi": marks of direction stand in it; "zero-width": invisible characters stood in it; "hidden": the page had text that it
+    # does not show; "charset": its header names another encoding; "scanned pages": some pages of a PDF file are pictures.
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

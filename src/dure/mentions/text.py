@@ -8,8 +8,9 @@ from __future__ import annotations
 import heapq
 import re
 import unicodedata
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from hashlib import blake2b
 from typing import Final
 
@@ -18,6 +19,7 @@ from dure.mentions.model import Span
 LONGEST_SENTENCE: Final = 2_000  # characters
 SHINGLE: Final = 5  # words
 SKETCH: Final = 512  # hashes kept; exact for a page of up to about 500 words
+_UNSIGNED: Final = (1 << 64) - 1
 _SKETCHED: Final = 1_000_000  # characters; a long report is known by its beginning
 COPY_JACCARD: Final = 0.5
 COPY_CONTAINMENT: Final = 0.8
@@ -31,14 +33,16 @@ _ZERO_WIDTH: Final = re.compile(
 )
 # Without meaning for a reader and without suspicion: soft hyphens, control and private characters, selectors of a glyph.
 _DROPPED: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\ufe00-\ufe0f\ufff9-\ufffb\ud800-\udfff]")
+_SETS: Final = "".join(one.pattern[1:-1] for one in (_BLANKS, _BIDI, _ZERO_WIDTH, _DROPPED))
+_ODD: Final = re.compile(f"[\r\x0b\x0c\x85\u2028\u2029{_SETS}]")  # what there is to do at all, in one look
+_WIDE: Final = re.compile("[\uff01-\uff5e\uffe0-\uffe6]")
 _FULL_WIDTH: Final = {0xFF01 + i: 0x21 + i for i in range(94)} | {0xFFE0: "¢", 0xFFE1: "£", 0xFFE5: "¥", 0xFFE6: "₩"}
 
 
-@cache
-def _marks() -> re.Pattern[str]:
-    """Rows of more combining marks than any script writes."""
-    marks = "".join(re.escape(c) for c in map(chr, range(0x300, 0x1E94B)) if unicodedata.combining(c))
-    return re.compile(f"([{marks}]{{{_MARKS_IN_A_ROW}}})[{marks}]+")
+def _in_short_rows(text: str) -> str:
+    """The text with rows of more combining marks than any script writes cut."""
+    marks = "".join(sorted(re.escape(c) for c in set(text) if unicodedata.combining(c)))
+    return re.sub(f"([{marks}]{{{_MARKS_IN_A_ROW}}})[{marks}]+", r"\1", text) if marks else text
 
 
 def clean(raw: str) -> tuple[str, tuple[str, ...]]:
@@ -48,10 +52,13 @@ def clean(raw: str) -> tuple[str, tuple[str, ...]]:
     number look like another; they stay, so that `amounts` can tell which sums they touch.
     """
     text = raw.removeprefix("\ufeff")
-    flags = [name for name, pattern in (("bidi", _BIDI), ("zero-width", _ZERO_WIDTH)) if pattern.search(text)]
-    text = _DROPPED.sub("", _ZERO_WIDTH.sub("", _BLANKS.sub(" ", _BREAKS.sub("\n", text))))
+    flags: list[str] = []
+    if _ODD.search(text):
+        flags = [name for name, pattern in (("bidi", _BIDI), ("zero-width", _ZERO_WIDTH)) if pattern.search(text)]
+        text = _DROPPED.sub("", _ZERO_WIDTH.sub("", _BLANKS.sub(" ", _BREAKS.sub("\n", text))))
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _marks().sub(r"\1", text.translate(_FULL_WIDTH)))
+        text = text.translate(_FULL_WIDTH) if _WIDE.search(text) else text
+        text = unicodedata.normalize("NFC", _in_short_rows(text))
     return text, tuple(flags)
 
 
@@ -60,9 +67,10 @@ def clean(raw: str) -> tuple[str, tuple[str, ...]]:
 _MARKER: Final = re.compile(r"\s*(?:[-–—*•·‣▪■□○●◦ㅇ◆◇▲△▶▷➢✓※❍❑]|[①-⑳]|\(?\d{1,2}[.)]|\(?[a-z가-하][.)])\s+")
 _KOREAN_MARKER: Final = re.compile(r"\s*[□○●◦ㅇ■◆◇▲△▶▷※❍❑①-⑳]")
 _ENDED: Final = re.compile(r"(?:[.!?。！？…]|[다요]\.?)[\"'”’)\]»」』*]*(?:\s?\[\d{1,3}\])*$")
+_TAIL: Final = 80  # characters of a line that its end is looked for in
 _ASKED: Final = re.compile(r"[!?！？][\"'”’)\]»」』]*$")
 _INNER_END: Final = re.compile(r"[^\W\d_]{2}[.!?。][\"'”’)\]]*\s+[\"'“‘(]*[A-Z0-9가-힣]")
-_LETTERED: Final = re.compile(r"[^\W\d_]\S*")  # a word, from its first letter
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _HANGUL: Final = re.compile("[가-힣]")
 _LOWER: Final = re.compile(r"(?<!\S)[\"'“‘(]*[a-z]")
 
@@ -83,6 +91,7 @@ _FRAME_START: Final = re.compile(
     r"|(?:구독|로그인|회원가입|공유하기|댓글|좋아요|슬퍼요|화나요|인쇄|목록|메뉴|광고)(?:\W|$)|(?:사진|자료|이미지)\s*[=:]|(?:이전|다음)\s?(?:글|기사))"
 )
 _MADE_BY: Final = re.compile(r"\bphoto(?:graph)?s?(?: credit)?: [^.]{1,40}$|기자\s*=?\s*\S{1,60}@|^\W{0,9}(?:©|\(c\) )")
+_MAKERS: Final = ("photo", "기자", "©", "(c)")  # without one of them it does not match, and takes long to say so
 _FRAME_WORDS, _FRAME_LENGTH, _TITLE_LENGTH = 40, 600, 160  # words, characters; longer lines are not looked at
 # Of an article's head, between its title and its text.
 _HEAD: Final = re.compile(
@@ -121,8 +130,9 @@ class _Line:
         self.text = text.strip()
         self.start = start + len(text) - len(text.lstrip())
         self.end = self.start + len(self.text)
-        self.words = len(_LETTERED.findall(self.text))
-        self.korean = _HANGUL.search(self.text) is not None
+        words = self.text.split()
+        self.words = len(words) - len([w for w in words if not w.isalpha() and not _LETTER.search(w)])
+        self.korean = not self.text.isascii() and _HANGUL.search(self.text) is not None
 
     def is_frame(self) -> bool:
         """Of the page rather than of its text."""
@@ -131,8 +141,11 @@ class _Line:
         if self.words > _FRAME_WORDS or len(self.text) > _FRAME_LENGTH:
             return False
         small = self.text.lower()
-        said = any(phrase in small for phrase in _FRAME_PHRASES)
-        return said or _FRAME_START.match(small) is not None or _MADE_BY.search(small) is not None
+        return (
+            any(phrase in small for phrase in _FRAME_PHRASES)
+            or _FRAME_START.match(small) is not None
+            or (any(maker in small for maker in _MAKERS) and _MADE_BY.search(small) is not None)
+        )
 
     def is_head(self) -> bool:
         """Of an article's head, between its title and its text."""
@@ -159,14 +172,15 @@ class _Line:
         few = 3 if self.korean else 4
         if self.words < few:
             return False
-        inner = _INNER_END.search(self.text) is not None
-        if _ASKED.search(self.text) and self.words <= 14 and not inner:
+        tail = self.text[-_TAIL:]
+        if self.words <= 14 and _ASKED.search(tail) and not _INNER_END.search(self.text):
             return False  # a heading that asks or calls
         if not self.korean and not _LOWER.search(self.text):
             return False
-        if _ENDED.search(self.text) and (self.text[-1] not in "다요" or self.words >= 6):
+        if _ENDED.search(tail) and (self.text[-1] not in "다요" or self.words >= 6):
             return True
-        return self.words >= (14 if self.korean else 24) or (inner and self.words >= 8)
+        many = self.words >= (14 if self.korean else 24)
+        return many or (self.words >= 8 and _INNER_END.search(self.text) is not None)
 
     def is_point(self) -> bool:
         """A point as Korean offices write them: a sentence in all but its verb's ending."""
@@ -322,8 +336,9 @@ _XX = (
     " của là các được bir ve için"
 )
 _OTHERS: Final = frozenset(_XX.split())
-_LATIN: Final = re.compile("[A-Za-zÀ-ɏḀ-ỿ]")
-_OTHER_SCRIPT: Final = re.compile("[\u0370-\u1fff\u3040-\u30ff\u3400-\u9fff\ua000-\uabff]")
+_HANGUL_ROW: Final = re.compile("[가-힣]+")
+_LATIN_ROW: Final = re.compile("[A-Za-zÀ-ɏḀ-ỿ]+")
+_OTHER_ROW: Final = re.compile("[\u0370-\u1fff\u3040-\u30ff\u3400-\u9fff\ua000-\uabff]+")
 _WORD: Final = re.compile(r"[^\W_]+")
 _LOOKED_AT: Final = 20_000  # characters, enough to know a language by
 _SYLLABLE: Final = 2.5  # Latin letters that say as much as one Hangul syllable
@@ -332,19 +347,24 @@ _SYLLABLE: Final = 2.5  # Latin letters that say as much as one Hangul syllable
 def language(text: str) -> str:
     """ "en" or "ko", the languages there are rules for; "" for every other, and for a text without words."""
     part = text[:_LOOKED_AT]
-    hangul = len(_HANGUL.findall(part)) * _SYLLABLE
-    latin = len(_LATIN.findall(part))
-    other = (len(_OTHER_SCRIPT.findall(part)) * 2) if hangul + latin < len(part) else 0
+    hangul = 0 if part.isascii() else _count(_HANGUL_ROW, part) * _SYLLABLE
+    latin = _count(_LATIN_ROW, part)
+    other = 0 if part.isascii() else _count(_OTHER_ROW, part) * 2
     if other > max(hangul, latin) or not hangul + latin:
         return ""
     if hangul >= latin:
         return "ko"
-    words = [w.lower() for w in _WORD.findall(part)]
-    english = sum(w in _ENGLISH for w in words)
-    others = sum(w in _OTHERS for w in words)
+    words = Counter(_WORD.findall(part.lower()))
+    english = sum(words[w] for w in _ENGLISH)
+    others = sum(words[w] for w in _OTHERS)
     if english == others == 0:
-        return "en" if len(words) < 25 and part.isascii() else ""
+        return "en" if words.total() < 25 and part.isascii() else ""
     return "en" if english > others else ""
+
+
+def _count(rows: re.Pattern[str], text: str) -> int:
+    """How many characters of a text are of a kind, by the rows they stand in."""
+    return sum(map(len, rows.findall(text)))
 
 
 # --- copies --------------------------------------------------------------------------------------------------------
@@ -352,12 +372,14 @@ def language(text: str) -> str:
 
 def sketch(text: str) -> frozenset[int]:
     """A text's fingerprint: the `SKETCH` least hashes (64 bits) of its runs of five words; of all words, where there are fewer."""
-    words = [w.casefold() for w in _WORD.findall(text[:_SKETCHED])]
+    words = _WORD.findall(text[:_SKETCHED].casefold())
     if not words:
         return frozenset()
-    runs = (" ".join(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1)))
-    hashes = (int.from_bytes(blake2b(run.encode(), digest_size=8).digest(), "big") for run in runs)
-    return frozenset(heapq.nsmallest(SKETCH, set(hashes)))
+    known = {word: int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big") for word in set(words)}
+    row = [known[word] for word in words]
+    runs = set(zip(*(row[i:] for i in range(SHINGLE)))) if len(row) >= SHINGLE else {tuple(row)}
+    # The hash of integers in a tuple is the same in every process; no sketch is kept for longer than that.
+    return frozenset(heapq.nsmallest(SKETCH, {hash(run) & _UNSIGNED for run in runs}))
 
 
 def likeness(a: frozenset[int], b: frozenset[int]) -> tuple[float, float]:
@@ -365,15 +387,56 @@ def likeness(a: frozenset[int], b: frozenset[int]) -> tuple[float, float]:
 
     Both compare hashes only up to the bound below which both sketches are complete, so they hold for texts of unlike length.
     """
-    bound = min(max(s) if len(s) >= SKETCH else 1 << 64 for s in (a, b))
-    low_a, low_b = (frozenset(h for h in s if h <= bound) for s in (a, b))
-    if not low_a or not low_b:
-        return 0.0, 0.0
-    both = len(low_a & low_b)
-    return both / len(low_a | low_b), both / min(len(low_a), len(low_b))
+    return _shares(len(a & b), sorted(a), sorted(b))
+
+
+def _shares(both: int, a: Sequence[int], b: Sequence[int]) -> tuple[float, float]:
+    """`likeness` of sketches in order, which have `both` hashes in common."""
+    bound = min(one[-1] if len(one) >= SKETCH else _UNSIGNED for one in (a, b))
+    low = [bisect_right(one, bound) for one in (a, b)]
+    return (both / (sum(low) - both), both / min(low)) if all(low) else (0.0, 0.0)
 
 
 def is_copy(a: frozenset[int], b: frozenset[int]) -> bool:
     """Whether two documents are to count once: the one repeats half of both together, or holds most of the other."""
-    jaccard, containment = likeness(a, b)
+    return _counts_once(*likeness(a, b))
+
+
+def _counts_once(jaccard: float, containment: float) -> bool:
     return jaccard >= COPY_JACCARD or containment >= COPY_CONTAINMENT
+
+
+class Originals:
+    """Documents by name, for telling which of them another one repeats. Only those that have a hash in common are compared."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._sketches: list[list[int]] = []
+        self._first: dict[int, int] = {}  # of each hash, the first document that has it
+        self._more: dict[int, list[int]] = {}  # and the others
+
+    def add(self, name: str, text: str) -> None:
+        """Know a document from here on."""
+        self._add(name, sketch(text))
+
+    def repeated(self, name: str, text: str) -> str:
+        """The name of the first document that this one repeats, or ""; one that repeats none is known from here on."""
+        own = sketch(text)
+        shared: Counter[int] = Counter()
+        for one in self._first.keys() & own:
+            shared[self._first[one]] += 1
+            shared.update(self._more.get(one, ()))
+        ordered = sorted(own)
+        for number in sorted(shared):
+            if _counts_once(*_shares(shared[number], ordered, self._sketches[number])):
+                return self._names[number]
+        self._add(name, own)
+        return ""
+
+    def _add(self, name: str, own: frozenset[int]) -> None:
+        number = len(self._names)
+        self._names.append(name)
+        self._sketches.append(sorted(own))
+        for one in own:
+            if self._first.setdefault(one, number) != number:
+                self._more.setdefault(one, []).append(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,13 +12,14 @@ from typing import Any, Final
 from dure import __version__
 from dure.mentions.model import Document, Mention, Status
 from dure.mentions.reading import Extractor, checked, mentions
-from dure.mentions.text import is_copy, sketch
+from dure.mentions.text import Originals
 from dure.pledges.claims import Disagreement
 from dure.pledges.linking import Said
 from dure.store.documents import to_json
 from dure.tracking.findings import findings_among
 
 EXTRACTOR: Final = f"rules {__version__}"
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 Watch = Callable[[float], object]  # the part that is done, 0 to 1
 
 
@@ -65,45 +67,41 @@ def read(
     *, extractor: Extractor | None = None,
 ) -> Readings:  # fmt: skip
     """Read files, folders and "-" (standard input). One that cannot be read is told with the reason, and stops no other."""
-    from dure.documents.reading import read_paths  # loads readers of HTML and PDF: nobody else needs to wait for them
+    from dure.documents.reading import read_through  # loads readers of HTML and PDF: nobody else needs to wait for them
 
     def told(done: int, total: int) -> None:
         watch(done / total)
 
     given = [str(path) for path in paths]
-    return readings(read_paths(given, published=published, language=language, watch=told), extractor=extractor)
+    return _readings(read_through(given, mentions, published=published, language=language, watch=told), extractor)
 
 
 def readings(documents: Iterable[Document], *, extractor: Extractor | None = None) -> Readings:
     """What documents say; of several with the same bytes the first."""
+    return _readings(((document, None) for document in documents), extractor)
+
+
+def _readings(found: Iterable[tuple[Document, Sequence[Mention] | None]], extractor: Extractor | None) -> Readings:
+    """Of documents with what the rules find in them, or None where nobody has looked yet."""
     pages: dict[str, Page] = {}
-    sketches: dict[str, frozenset[int]] = {}
-    for document in map(_storable, documents):
+    originals = Originals()
+    for document, said in ((_storable(document), said) for document, said in found):
         key = document.sha256 if document.status is Status.OK else f"{document.sha256} {document.name}"
         if key in pages:
             continue
-        page = _page(document, extractor)
+        page = _page(document, said, extractor)
         if document.status is Status.OK:
-            page = replace(page, copy_of=original(document, sketches))
+            page = replace(page, copy_of=originals.repeated(document.sha256, document.text))
         pages[key] = page
-    found = findings_among([said for page in pages.values() if not page.copy_of for said in page.said])
+    findings = findings_among([said for page in pages.values() if not page.copy_of for said in page.said])
     named = f"{EXTRACTOR}, {type(extractor).__name__}" if extractor else EXTRACTOR
-    return Readings(tuple(pages.values()), tuple(found), named)
+    return Readings(tuple(pages.values()), tuple(findings), named)
 
 
-def original(document: Document, sketches: dict[str, frozenset[int]]) -> str:
-    """The sha256 of the document that this one repeats, or ""; one that repeats none is among the `sketches` from here on."""
-    own = sketch(document.text)
-    found = next((of for of, other in sketches.items() if is_copy(own, other)), "")
-    if not found:
-        sketches[document.sha256] = own
-    return found
-
-
-def _page(document: Document, extractor: Extractor | None) -> Page:
+def _page(document: Document, said: Sequence[Mention] | None, extractor: Extractor | None) -> Page:
     if document.status is not Status.OK:
         return Page(document)
-    found = mentions(document)
+    found = mentions(document) if said is None else said
     if extractor is None:
         return Page(document, tuple(found))
     passed, refused = checked(document, extractor.propose(document))
@@ -114,7 +112,7 @@ def _page(document: Document, extractor: Extractor | None) -> Page:
 
 def _storable(document: Document) -> Document:
     """The same with characters that no database keeps replaced one by one, so that offsets stay."""
-    clean = "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in document.text)
+    clean = _UNSTORABLE.sub("\ufffd", document.text)
     name = document.name.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     return replace(document, text=clean, name=name)
 
