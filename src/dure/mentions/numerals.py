@@ -208,16 +208,17 @@ def _korean(text: str, end: int, base: Fraction, section: Fraction) -> tuple[int
 
 
 def _next_digits(text: str, at: int, here: int, seen: bool, last_big: int) -> tuple[int, Fraction] | None:
-    """The digits that continue a Korean number: attached ("1만2500"), or smaller and not a date's ("1만 2,500")."""
+    """The digits that continue a Korean number: attached ("1만2500", "2천296"), or smaller and not a date's ("1만 2,500")."""
     match = _DIGITS.match(text, here) if seen and text[here : here + 1].isdigit() else None
     if match is None or _NOT_MORE.match(text, match.end()):
         return None
     value, _ = _number(match)
     goes_on = text[match.end() : match.end() + 1] in ("십", "백", "천", *_BIG)
     counted = re.match(r"[ ]?(?:여[ ]?)?(?:원|명|개|장|대|달러)", text[match.end() : match.end() + 5]) is not None
+    below = here == at and value < _SMALL.get(text[at - 1], 0)
     if (
         value >= last_big
-        or (last_big == 10**20 and not goes_on)
+        or (last_big == 10**20 and not (goes_on or below))
         or (here > at and not (goes_on or (counted and value >= 100)))
     ):
         return None

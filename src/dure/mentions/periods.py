@@ -27,11 +27,22 @@ def periods(sentence: str, published: date | None, country: str = "") -> list[Pe
     found.sort(key=lambda one: (one.span.start, -one.span.end))
     kept: list[Period] = []
     for one in found:
+        if kept and _repeats(sentence, kept[-1], one):
+            continue
         if not kept or one.span.start >= kept[-1].span.end:
             kept.append(one)
         elif one.span.end - one.span.start > kept[-1].span.end - kept[-1].span.start:
             kept[-1] = one
     return joined(sentence, kept)
+
+
+_OPENED: Final = re.compile(r"[ ]?\((?:\d{1,2}(?:월)?[-~∼–])?\Z")
+
+
+def _repeats(sentence: str, first: Period, second: Period) -> bool:
+    """Whether a period in brackets says once more what is known already: "내년 상반기(1~6월)"."""
+    known = first.begin is not None or first.until is not None
+    return known and _OPENED.fullmatch(sentence[first.span.end : second.span.start][:8]) is not None
 
 
 # What leans on a point
