@@ -119,6 +119,34 @@ def test_missed_needs_a_record(pledge: Pledge, record: Figure | None, as_of: dat
         assert found.state in (Delivery.NO_RECORD, Delivery.SUPERSEDED, Delivery.WITHDRAWN)
 
 
+KINDS = st.sampled_from(
+    [PLEDGE, LIMIT, RANKED, DONE, replace(PLEDGE, kind=Kind.SHARE, unit=PERCENT), replace(PLEDGE, measure="outside")]
+)
+NO_RECORDS = st.none() | st.builds(figure, st.none(), st.dates(), st.sampled_from(["accelerators", RANK, PERCENT, ""]))
+
+
+@given(KINDS, st.sampled_from(Bound), st.none() | st.dates(), st.sampled_from(Firmness), NO_RECORDS, st.dates())
+def test_without_a_record_nothing_is_kept_partly_or_missed(
+    pledge: Pledge, bound: Bound, deadline: date | None, firmness: Firmness, record: Figure | None, as_of: date
+) -> None:
+    """Whatever the day, and however firm it is: nobody who did not measure can say so."""
+    given_ = replace(pledge, bound=bound, deadline=deadline, firmness=firmness)
+    assert delivery(given_, record, as_of).state is Delivery.NO_RECORD
+    assert delivery(replace(given_, withdrawn=True), record, as_of).state is Delivery.WITHDRAWN
+
+
+@given(KINDS, st.none() | st.dates(), st.integers(0, 300), st.dates(), st.dates())
+def test_firmness_says_nothing_about_delivery(
+    pledge: Pledge, due: date | None, value: int, on: date, as_of: date
+) -> None:
+    found = {
+        delivery(replace(pledge, firmness=firm, claim=claim, deadline=due), figure(value, on, pledge.unit), as_of)
+        for firm in Firmness
+        for claim in ClaimStatus
+    }
+    assert len(found) == 1
+
+
 @given(st.integers(0, 500), st.integers(0, 500), st.dates(date(2026, 1, 1), date(2029, 1, 1)))
 def test_more_is_never_worse(a: int, b: int, as_of: date) -> None:
     order = [Delivery.MISSED, Delivery.PARTLY, Delivery.NOT_DUE, Delivery.IN_PROGRESS, Delivery.KEPT]

@@ -44,6 +44,10 @@ def test_any_one_digit_changed_is_found(scheme: Scheme, code: str) -> None:
         ("call 0306406153 or 9780306406158, card 1234-5678-9012-3456", []),
         ("we bought 94600000000 chips; ISBNs are nice", []),
         ("ISBN 97803064061578", []),
+        ("arXiv:2501.12948v2, https://arxiv.org/abs/0704.0001.", [("arXiv", "2501.12948v2", True), ("arXiv", "0704.0001", True)]),
+        ("arXiv: 2513.12948", [("arXiv", "2513.12948", False)]), ("arxiv.org/pdf/2501.1294", [("arXiv", "2501.1294", False)]),
+        ("arXiv:1412.12345", [("arXiv", "1412.12345", False)]), ("arXiv:0703.0001", [("arXiv", "0703.0001", False)]),
+        ("arXiv:hep-th/9901001 and the arXiv: 2000 papers a day", []),
         ("", []),
     ],
 )  # fmt: skip
@@ -56,14 +60,23 @@ def test_the_right_digit_is_named() -> None:
     assert "journal's ISSN" in fault(Scheme.PII, "S2405456320300942")
 
 
-@given(st.text(alphabet="ISBNisbnDOIdoiorcidpiS0123456789X-/:. ()한", max_size=300))
+@given(st.text(alphabet="ISBNisbnDOIdoiorcidpiSarXv0123456789X-/:. ()한", max_size=300))
 def test_spans_reproduce_what_is_written(text: str) -> None:
     for found in identifiers(text):
         assert text[found.span.start : found.span.end] == found.written
 
 
 @pytest.mark.parametrize(
-    "text", ["ISBN " * 40_000, "9" * 200_000, "ISBN 9" + "-7" * 100_000, "doi:" * 50_000, "pii/S" + "1" * 200_000]
+    "text",
+    [
+        "ISBN " * 40_000,
+        "9" * 200_000,
+        "ISBN 9" + "-7" * 100_000,
+        "doi:" * 50_000,
+        "arxiv:1" * 40_000,
+        "arxiv:" + "1." * 100_000,
+        "pii/S" + "1" * 200_000,
+    ],
 )
 def test_hostile_text_is_answered(text: str) -> None:
     assert len(identifiers(text)) <= 50_000

@@ -201,12 +201,33 @@ def test_a_link_corroborates_only_from_a_page_that_says_the_same_and_is_no_copy(
     assert found[gpus].claim is ClaimStatus.CORROBORATED
     assert found[budget].claim is ClaimStatus.CLAIMED
     shown = pledges.shown(made.office, budget, TODAY)
+    assert shown.pledge.claim is ClaimStatus.DISPUTED  # nobody decided so: the other page tells another sum
+    assert pledges.shown(made.office, gpus, TODAY).pledge.claim is ClaimStatus.CORROBORATED
     assert [s.document.name for s in shown.said] == ["page.txt", "other.txt"]
     assert any("amount_differs" in found for found in shown.contradictions)
     assert {"amount_differs", "implied_rate", "undated"} <= {found.kind for found in shown.findings}
     assert not any("undated" in found for found in shown.contradictions)
     agreed(made, pledges.support(made.office, budget, "the budget act, page 12", NOW))
     assert pledges.shown(made.office, budget, TODAY).findings == ()
+    assert pledges.shown(made.office, budget, TODAY).pledge.claim is ClaimStatus.CORROBORATED
+
+
+def test_parts_that_exceed_their_whole_are_told() -> None:
+    from dure.tracking import decided, pledges, reviewing
+
+    made = world()
+    imported(made, page(ONE))
+    whole = accepted(made, "accelerators")
+    changes = {"pledge": "first", "low": 60, "high": 60, "kind": "quantity", "unit": "accelerators"}
+    agreed(made, reviewing.accept(made.office, mention_of("KRW"), NOW, changes))
+    part = decided.decision_from("part", {"pledge": "first", "on": TODAY, "whole": whole})
+    agreed(made, reviewing.propose(made.office, part, NOW))
+    shown = pledges.shown(made.office, whole, TODAY)
+    assert shown.pledge.low == 40
+    assert shown.contradictions == (
+        "parts: the parts add up to 60 accelerators, more than the total of 40 accelerators",
+    )
+    assert pledges.shown(made.office, "first", TODAY).pledge.part_of == whole
 
 
 def test_a_revision_takes_the_place_and_is_seen_at_its_day() -> None:

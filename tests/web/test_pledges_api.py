@@ -113,7 +113,7 @@ def test_a_revision_takes_the_old_values_place_and_a_link_is_judged_by_its_page(
     decided(world, kind="link", pledge="sum", mention=mention(world, "KRW"))
     chips, money = get(world)
     assert (chips["pledge"]["low"], chips["pledge"]["high"], chips["pledge"]["revisions"]) == (60, 60, 1)
-    assert money["pledge"]["claim"] == "claimed"  # the other page tells another sum
+    assert money["pledge"]["claim"] == "disputed"  # the other page tells another sum
     assert money["contradictions"]
     assert get(world, "/sum")["findings"]
     assert get(world, "/proposals?pledge=sum") == []
@@ -174,6 +174,7 @@ GOOD: list[dict[str, Any]] = [
     {"kind": "outside", "pledge": "chips", "value": 3, "unit": "accelerators", "source": "a page", "on": "2026-07-02"},
     {"kind": "firm", "pledge": "chips", "firmness": "contracted"},
     {"kind": "supersede", "pledge": "chips", "successor": "sum", "why": "w"},
+    {"kind": "part", "pledge": "chips", "whole": "sum", "why": "w"},
     {"kind": "reject", "pledge": "chips", "why": "w"},
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dure.errors import InputError
-from dure.pledges.claims import Rate, RateSpan
+from dure.pledges.exchange import Rate, RateSpan
 
 OLDEST: Final = timedelta(days=7)  # a rate is of use for so long: over Easter there is none for four days
 _EURO: Final = "EUR"
@@ -24,7 +24,7 @@ _MAX_BYTES: Final = 64 << 20  # unpacked; the file of 2026 has 2 MB
 
 
 class EcbRates:
-    """Daily rates; implements `dure.pledges.claims.Rates`. The file is read at the first question.
+    """Daily rates; implements `dure.pledges.exchange.Rates`. The file is read at the first question.
 
     Currencies are ISO 4217 codes; one that the file lacks has no rates. Raises InputError where the file is damaged.
     """
@@ -118,7 +118,7 @@ class EcbRates:
 
     def _span(self, of: str, into: str, begin: date, until: date) -> RateSpan | None:
         a, b = self._column(of), self._column(into)
-        days = list(self._days)
+        days = self._days
         some = [d for d in days[bisect_left(days, begin) : bisect_right(days, until)] if d in a and d in b]
         if not some:
             return None

@@ -1,4 +1,4 @@
-"""How far to believe what documents say: flags of one mention, disagreements, and the status of a claim.
+"""How far to believe what documents say: what is odd in one, what several disagree about, and the status of a claim.
 
 A finding is a reason to look, in a sentence; nothing here changes what a document says or makes a fact of it. What needs
 rates of exchange takes `Rates`, so that this module reads no file (`dure.formats.rates` has the European Central Bank's).
@@ -12,61 +12,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
-from itertools import combinations
-from typing import Final, Protocol
+from itertools import combinations, product
+from typing import Final
 
-from dure.mentions.model import MINOR, Amount, Document, Kind, Mention, Span, Stance
-from dure.pledges.attribution import misattributions
+from dure.mentions.model import Amount, Document, Kind, Mention, Span, Stance
+from dure.pledges.attribution import contradicting, misattributions
+from dure.pledges.exchange import OFF_MILLI, Rates, major
 from dure.pledges.identifiers import identifiers
-from dure.pledges.linking import Relation, Said, Suggestion, agree, kin, object_words, values_of
+from dure.pledges.linking import Relation, Said, Suggestion, agree, kin, object_words, same_sum, values_of
 from dure.pledges.model import ClaimStatus
-
-OFF_MILLI: Final = 20  # a rate more than 2 % from the day's is flagged
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Units of one currency for one of another, and the day it is from."""
-
-    value: Fraction
-    day: date
-
-
-@dataclass(frozen=True, slots=True)
-class RateSpan:
-    """The lowest and the highest rate of a span of days: of `days` trading days from `first` to `last`."""
-
-    low: Fraction
-    high: Fraction
-    first: date
-    last: date
-    days: int
-
-
-class Rates(Protocol):
-    """Daily rates of exchange between ISO 4217 currencies."""
-
-    @property
-    def first_day(self) -> date:
-        """The oldest day known."""
-
-    @property
-    def last_day(self) -> date:
-        """The newest day known."""
-
-    def on(self, of: str, into: str, day: date) -> Rate | None:
-        """Units of `into` for one `of` on the last trading day up to `day`; None where none is known near it."""
-
-    def span(self, of: str, into: str, begin: date, until: date) -> RateSpan | None:
-        """Lowest and highest from `begin` to `until`; None where no day of it has both currencies."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A name of `Mention.flags`, and why, in a sentence."""
-
-    name: str
-    why: str
+from dure.pledges.totals import faulty_totals
 
 
 class Conflict(StrEnum):
@@ -81,6 +36,7 @@ class Conflict(StrEnum):
     CURRENCY = "currency_sign"  # the same figure in another currency
     RATE = "implied_rate"
     REFERENCE = "reference"  # its identifier fails its check digit, or has no possible form
+    EARLY = "deadline_before"  # the deadline lies before the page's own date
     UNDATED = "undated"
     UNMEASURABLE = "unmeasurable"
 
@@ -104,36 +60,22 @@ class Disagreement:
 # 1. One mention
 
 
-def flags(
-    document: Document, mention: Mention, rates: Rates | None = None, since: date | None = None
-) -> tuple[Flag, ...]:
-    """What is odd in one mention by itself.
+def implied_fault(document: Document, mention: Mention, rates: Rates, since: date | None = None) -> str:
+    """Why the two sums of a mention cannot be the same money; "" where they can, or nothing is known.
 
     `since`: the page is not older, where its date is unknown (`written_since`); None: it may be as old as the rates.
     """
-    found = []
-    why = _implied(document, mention, rates, since) if rates is not None else ""
-    if why:
-        found.append(Flag("implied_rate", why))
-    until = mention.period.until if mention.period else None
-    if until is not None and document.published is not None and until < document.published:
-        found.append(Flag("deadline_before", f"{until} lies before the page's date, {document.published}"))
-    return tuple(found)
-
-
-def _implied(document: Document, mention: Mention, rates: Rates, since: date | None) -> str:
-    """Why the two sums of a mention cannot be the same money; "" where they can, or nothing is known."""
-    pair = [
-        a for a in (mention.amount, mention.other) if a is not None and a.kind is Kind.MONEY and a.unit and a.low > 0
-    ]
-    if len(pair) < 2 or pair[0].unit == pair[1].unit:
+    first, second = mention.amount, mention.other
+    if first is None or second is None or {first.kind, second.kind} != {Kind.MONEY}:
         return ""
+    if not first.unit or not second.unit or first.unit == second.unit or min(first.low, second.low) <= 0:
+        return ""
+    sums = [(first, _major(first)), (second, _rounded(*_major(second)))]
     # the dearer currency is the one of which there is less: 1 USD = 1,400 KRW reads better than 1 KRW = 0.0007 USD
-    less, more = sorted(pair, key=lambda a: _major(a)[0])
-    implied = sorted(m / n for n, m in zip(_major(less), _major(more)))
-    said = (
-        f"{_written(document, more)} for {_written(document, less)} is {_shown(implied[0])} {more.unit} a {less.unit}"
-    )
+    (less, of), (more, into) = sorted(sums, key=lambda one: _major(one[0])[0])
+    implied = (into[0] / of[1], into[1] / of[0])
+    worth = _shown(_major(more)[0] / _major(less)[0])
+    said = f"{_written(document, more)} for {_written(document, less)} is {worth} {more.unit} a {less.unit}"
     if document.published is not None:
         rate = rates.on(less.unit, more.unit, document.published)
         margin = rate.value * OFF_MILLI / 1000 if rate else Fraction(0)
@@ -177,8 +119,16 @@ _YEAR: Final = re.compile(
 
 
 def _major(amount: Amount) -> tuple[Fraction, Fraction]:
-    scale = 10 ** MINOR.get(amount.unit, 2)
-    return Fraction(amount.low, scale), Fraction(amount.high, scale)
+    return major(amount.low, amount.unit), major(amount.high, amount.unit)
+
+
+def _rounded(low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
+    """What a converted sum may stand for: one that is written with a single digit ("$70 million") is rounded to it."""
+    digits = str(low)
+    if low != high or not digits.isdecimal() or len(digits.rstrip("0")) > 1:
+        return low, high
+    half = Fraction(10 ** (len(digits) - 1), 20 if digits[0] == "1" else 2)  # nobody writes 100 for 149
+    return low - half, low + half
 
 
 def _written(document: Document, amount: Amount) -> str:
@@ -195,24 +145,28 @@ def _shown(rate: Fraction) -> str:
 def of_document(document: Document, mentions: Sequence[Mention], rates: Rates | None = None) -> list[Disagreement]:
     """All findings within one document, rates first."""
     return [
-        *_rates(document, mentions, rates),
+        *(_rates(document, mentions, rates) if rates is not None else ()),
         *(
             Disagreement(Conflict.ATTRIBUTION, (), found.why, document.sha256, found.span)
             for found in misattributions(document)
         ),
-        *_parts(document, mentions),
+        *(
+            Disagreement(Conflict.PARTS, found, why, document.sha256, found[0].sentence)
+            for found, why in faulty_totals(document, mentions)
+        ),
         *_signs(document, mentions),
         *_references(document),
         *(found for m in mentions for found in _vague(document, m)),
     ]
 
 
-def _rates(document: Document, mentions: Sequence[Mention], rates: Rates | None) -> Iterator[Disagreement]:
-    since = written_since(document, mentions, rates.last_day) if rates is not None and not document.published else None
-    for mention in mentions:
-        for flag in flags(document, mention, rates, since):
-            if flag.name == "implied_rate":
-                yield Disagreement(Conflict.RATE, (mention,), flag.why, document.sha256, mention.sentence)
+def _rates(document: Document, mentions: Sequence[Mention], rates: Rates) -> Iterator[Disagreement]:
+    pairs = [mention for mention in mentions if mention.other is not None]
+    since = written_since(document, mentions, rates.last_day) if pairs and not document.published else None
+    for mention in pairs:
+        why = implied_fault(document, mention, rates, since)
+        if why:
+            yield Disagreement(Conflict.RATE, (mention,), why, document.sha256, mention.sentence)
 
 
 def _references(document: Document) -> Iterator[Disagreement]:
@@ -226,6 +180,9 @@ def _vague(document: Document, mention: Mention) -> Iterator[Disagreement]:
     if mention.stance not in (Stance.COMMITMENT, Stance.AIM):
         return
     period = mention.period
+    if period and period.until and document.published and period.until < document.published:
+        why = f"{period.until} lies before the page's date, {document.published}"
+        yield Disagreement(Conflict.EARLY, (mention,), why, document.sha256, mention.sentence)
     if period is None or (period.until is None and not period.months):
         why = f"says when, but not the day: {period.unresolved or 'no date'}" if period else "says no date"
         yield Disagreement(Conflict.UNDATED, (mention,), why, document.sha256, mention.sentence)
@@ -251,91 +208,57 @@ def _unmeasurable(document: Document, mention: Mention) -> str:
     return ""
 
 
-# 3. Parts and totals
-
-_ALL: Final = re.compile(
-    r"\b(?:consist\w{0,4} of|compris\w{1,4}|made up of|split|divided|broken down|composed of)\b|구성된|나뉜|나눠", re.I
-)
-_SOME: Final = re.compile(r"\b(?:includ\w{1,4}|of which|among them)\b|그중|그 중|이 중|이중|가운데", re.I)
-
-
-def parts_fault(total: Amount, parts: Sequence[Amount], whole: bool) -> str:
-    """Why parts cannot make up a total: they exceed it, or (`whole`: they are all of it) fall short; 2 % is let pass."""
-    low, high, unit = sum(p.low for p in parts), sum(p.high for p in parts), total.unit
-    if low * 1000 > total.high * (1000 + OFF_MILLI):
-        return f"the parts add up to {_plain(low, unit)}, more than the total of {_plain(total.high, unit)}"
-    if whole and high * 1000 < total.low * (1000 - OFF_MILLI):
-        return f"the parts add up to {_plain(high, unit)}, less than the total of {_plain(total.low, unit)}"
-    return ""
-
-
-def _plain(value: int, unit: str) -> str:
-    """A sum of money in whole units of its currency, any other as it is."""
-    money = len(unit) == 3 and unit.isupper()
-    return f"{unit} {value // 10 ** MINOR.get(unit, 2):,}" if money else f"{value:,} {unit}"
-
-
-def _parts(document: Document, mentions: Sequence[Mention]) -> Iterator[Disagreement]:
-    """Totals whose parts follow in the same sentence after a word such as "including" or "consists of"."""
-    by_sentence: dict[Span, list[Mention]] = {}
-    for mention in mentions:
-        if mention.amount is not None and mention.kind is not Kind.RANK:
-            by_sentence.setdefault(mention.sentence, []).append(mention)
-    for sentence, some in by_sentence.items():
-        for total in some:
-            yield from _parts_of(document, sentence, total, some)
-
-
-def _parts_of(document: Document, sentence: Span, total: Mention, some: Sequence[Mention]) -> Iterator[Disagreement]:
-    assert total.amount is not None
-    after = max(a.span.end for a in (total.amount, total.other) if a is not None)
-    found = [
-        (pattern.search(document.text, after, sentence.end), whole) for pattern, whole in ((_ALL, True), (_SOME, False))
-    ]
-    cues = [(cue, whole) for cue, whole in found if cue is not None]
-    if not cues:
-        return
-    cue, whole = min(cues, key=lambda c: c[0].start())
-    later = [
-        m for m in some if m.amount is not None and m.amount.span.start > after and m.amount.unit == total.amount.unit
-    ]
-    parts = [m for m in later if m.amount is not None and m.amount.span.start >= cue.end()]
-    if len(parts) != len(later) or len(parts) < (2 if whole else 1):
-        return  # a sum between the total and the word is the total of these parts
-    why = parts_fault(total.amount, [m.amount for m in parts if m.amount is not None], whole)
-    if why:
-        yield Disagreement(Conflict.PARTS, (total, *parts), why, document.sha256, sentence)
-
-
-# 4. Currency signs
+# 3. Currency signs
 
 _SIGNS: Final = {
-    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "BRL"), "€": ("EUR",), "£": ("GBP",), "₩": ("KRW",),
-    "¥": ("JPY", "CNY"), "₹": ("INR",),
+    ("$", "dollars", "달러"): ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "BRL"),
+    ("€", "euros", "유로"): ("EUR",), ("£", "pounds", "파운드"): ("GBP",), ("₩", "won", "원"): ("KRW",),
+    ("¥", "yen", "엔"): ("JPY", "CNY"), ("₹", "rupees", "루피"): ("INR",),
 }  # fmt: skip
-_FIGURE: Final = re.compile(r"\d[\d.,]{0,20} ?(?:trillion|billion|million|tn|bn|조|억)", re.I)
-_SIGNED: Final = re.compile(rf"(?P<sign>[{''.join(_SIGNS)}])(?P<figure>{_FIGURE.pattern})", re.I)
+_UNITS_OF: Final = {sign: units for signs, units in _SIGNS.items() for sign in signs}
+_TENS: Final = {"trillion": 12, "billion": 9, "million": 6, "tn": 12, "bn": 9, "조": 12, "억": 8}
+_FIGURE: Final = rf"(?P<digits>\d[\d.,]{{0,20}})[ -]?(?P<size>{'|'.join(_TENS)})"
+_WORDS: Final = "|".join(sign for signs in _SIGNS for sign in signs[1:])
+_SIGNED: Final = re.compile(rf"(?P<before>[$€£₩¥₹])?(?<![\d.,]){_FIGURE}(?:[ -]?(?P<after>{_WORDS})(?![a-z]))?", re.I)
 
 
 def _signs(document: Document, mentions: Sequence[Mention]) -> Iterator[Disagreement]:
-    """Sums whose very figure stands elsewhere on the page, headlines included, with another currency's sign."""
-    signed: dict[str, dict[str, int]] = {}
+    """Sums whose very figure stands elsewhere on the page, headlines included, with another currency's sign.
+
+    Of a round figure ("1 billion") another sum may well be: there its line has to speak of the same thing.
+    """
+    signed: dict[Fraction, dict[str, Span]] = {}
     for match in _SIGNED.finditer(document.text):
-        signed.setdefault(match["figure"], {}).setdefault(match["sign"], match.start())
+        sign, value = match["before"] or (match["after"] or "").lower(), _figure(match["digits"], match["size"])
+        if sign and value is not None:
+            signed.setdefault(value, {}).setdefault(sign, Span(*match.span()))
     for mention in mentions:
         amount = mention.amount
-        figure = _FIGURE.search(_written(document, amount)) if amount and amount.kind is Kind.MONEY else None
-        if amount is None or figure is None or not amount.unit:
+        if amount is None or amount.kind is not Kind.MONEY or not amount.unit or amount.low != amount.high:
             continue
-        spans = [part.span for part in (amount, mention.other) if part is not None]
-        for sign, at in signed.get(figure[0], {}).items():
-            if amount.unit not in _SIGNS[sign] and not any(own.start - 3 <= at < own.end for own in spans):
-                why = f"{sign}{figure[0]} stands on the page, too: one of the two is in the wrong currency"
-                span = Span(at, at + len(sign) + len(figure[0]))
+        own = [part.span for part in (amount, mention.other) if part is not None]
+        for sign, span in signed.get(_major(amount)[0], {}).items():
+            if amount.unit in _UNITS_OF[sign] or any(o.start - 3 <= span.start < o.end for o in own):
+                continue
+            if len(str(_major(amount)[0]).rstrip("0")) > 1 or _of_one_thing(document.text, span, mention):
+                written = document.text[span.start : span.end]
+                why = f"{written} stands on the page, too: one of the two is in the wrong currency"
                 yield Disagreement(Conflict.CURRENCY, (mention,), why, document.sha256, span)
 
 
-# 5. Several documents
+def _figure(digits: str, size: str) -> Fraction | None:
+    """The value of "1.4" and "trillion"; None where the digits are no number."""
+    plain = digits.replace(",", "").rstrip(".")
+    return Fraction(plain) * 10 ** _TENS[size.lower()] if plain.count(".") < 2 else None
+
+
+def _of_one_thing(text: str, place: Span, mention: Mention) -> bool:
+    """Whether the line of a place shares two words with a mention's sentence."""
+    line = text[max(text.rfind("\n", 0, place.start), place.start - 300) + 1 : place.end + 300].partition("\n")[0]
+    return len(object_words(line) & object_words(mention.quote(text))) > 1
+
+
+# 4. Several documents
 
 
 def between(said: Sequence[Said], links: Iterable[Suggestion]) -> list[Disagreement]:
@@ -351,9 +274,8 @@ def _between(a: Said, b: Said, link: Suggestion) -> Iterator[Disagreement]:
             Conflict.ACTOR, both, f"{a.document.name} gives to {known[0]} what {b.document.name} gives to {known[1]}"
         )
     first, second = (s.mention.period.until if s.mention.period else None for s in (a, b))
-    same_sum = agree(values_of(a.mention), values_of(b.mention))
     told = []
-    if same_sum is False:
+    if link.same_sum is False:
         told.append((Conflict.AMOUNT, f"{_sum(a)} in {a.document.name}, {_sum(b)} in {b.document.name}"))
     if first is not None and second is not None and first != second:
         told.append((Conflict.DEADLINE, f"by {first} in {a.document.name}, by {second} in {b.document.name}"))
@@ -364,27 +286,43 @@ def _between(a: Said, b: Said, link: Suggestion) -> Iterator[Disagreement]:
         )
 
 
+def credited_elsewhere(documents: Iterable[Document]) -> list[Disagreement]:
+    """Places that credit a company with what another document gives to another; each place with what contradicts it."""
+    return [
+        Disagreement(
+            Conflict.ATTRIBUTION, (), f"the page says “{one.said}”, {other.document.name} says “{other.said}”",
+            one.document.sha256, one.span,
+        )
+        for pair in contradicting(documents)
+        for one, other in (pair, pair[::-1])
+    ]  # fmt: skip
+
+
 def _sum(one: Said) -> str:
     return _written(one.document, one.mention.amount) if one.mention.amount else "no sum"
 
 
 def currency_signs(said: Sequence[Said]) -> list[Disagreement]:
     """Mentions of different documents with one figure in two currencies, by one actor or about one thing."""
-    places: dict[tuple[Fraction, Fraction], list[Said]] = {}
+    places: dict[tuple[Fraction, Fraction], dict[str, list[Said]]] = {}
     for one in said:
         amount = one.mention.amount
         if amount is not None and amount.kind is Kind.MONEY and amount.unit and _major(amount)[0] >= 1_000_000:
-            places.setdefault(_major(amount), []).append(one)
+            places.setdefault(_major(amount), {}).setdefault(amount.unit, []).append(one)
     return [
         Disagreement(Conflict.CURRENCY, (a.mention, b.mention), f"{_sum(a)} in {a.document.name}, {_sum(b)} in {b.document.name}")
-        for same in places.values()
-        for a, b in combinations(same, 2)
+        for by_unit in places.values()
+        for some, others in combinations(by_unit.values(), 2)
+        for a, b in product(some[-_COMPARED:], others[-_COMPARED:])
         if a.document.sha256 != b.document.sha256 and agree(values_of(a.mention), values_of(b.mention)) is None
         and len(object_words(a.sentence) & object_words(b.sentence)) >= (2 if a.actor == b.actor != "" else 3)
     ]  # fmt: skip
 
 
-# 6. Status
+_COMPARED: Final = 30  # mentions of one figure in one currency that are compared with those in another
+
+
+# 5. Status
 
 
 def claim_status(
@@ -392,28 +330,45 @@ def claim_status(
     disagreements: Iterable[Disagreement] = (),
     *,
     copies: Mapping[str, str] | None = None,
-    decided: ClaimStatus | None = None,
+    rates: Rates | None = None,
 ) -> ClaimStatus:
-    """How a claim stands that `said` are the mentions of, the first one being the claim.
+    """How a claim stands, before a person decides, that `said` are the mentions of, the first one being the claim.
 
-    What a person decided stands; only a person can decide `unsupported`. A claim is disputed where a finding of `DISPUTING`
-    is about one of its mentions, or contradicts its sentence; it is corroborated where a document that is no copy says the
-    same. `copies` gives for a document the one it is a copy of (the page itself, or absent, where it is none).
+    It is disputed where a finding of `DISPUTING` is about one of its mentions, or contradicts its sentence; corroborated where
+    another mention `bears_out` the first. Only a person can find it unsupported.
     """
-    if decided is not None:
-        return decided
     mentions = {one.mention for one in said}
     if any(d.kind in DISPUTING and (mentions & set(d.mentions) or _about(d, mentions)) for d in disagreements):
         return ClaimStatus.DISPUTED
+    borne_out = any(bears_out(said[:1], one, copies=copies, rates=rates) for one in said[1:])
+    return ClaimStatus.CORROBORATED if borne_out else ClaimStatus.CLAIMED
+
+
+def bears_out(
+    said: Sequence[Said], other: Said, *, copies: Mapping[str, str] | None = None, rates: Rates | None = None
+) -> bool:
+    """Whether a mention makes more credible what `said` are the mentions of, the first one being the claim.
+
+    It does where it is no opinion, names no other sum, and its document is none of theirs, no copy of one, and of none of
+    their publishers. `copies` gives for a document the one it is a copy of (itself, or absent, where it is none).
+    """
     origin = copies or {}
-    agreeing = [
-        one
-        for one in said
-        if one.mention.stance is not Stance.OPINION
-        and agree(values_of(said[0].mention), values_of(one.mention)) is not False
-    ]
-    documents = {origin.get(one.document.sha256, one.document.sha256) for one in agreeing}
-    return ClaimStatus.CORROBORATED if len(documents) > 1 else ClaimStatus.CLAIMED
+    theirs = {origin.get(one.document.sha256, one.document.sha256) for one in said}
+    publishers = {publisher(one.document) for one in said} - {""}
+    if not said or other.mention.stance is Stance.OPINION:
+        return False
+    if origin.get(other.document.sha256, other.document.sha256) in theirs or publisher(other.document) in publishers:
+        return False
+    return same_sum(said[0], other, rates) is not False
+
+
+def publisher(document: Document) -> str:
+    """The host of the address that a document came from; "" where its name is no address."""
+    found = _HOST.match(document.name)
+    return found[1].lower() if found else ""
+
+
+_HOST: Final = re.compile(r"https?://(?:www\.)?([A-Za-z0-9.-]{1,253})", re.I)
 
 
 def _about(finding: Disagreement, mentions: Iterable[Mention]) -> bool:

@@ -1,12 +1,14 @@
 """A pledge as it stands is the fold of the decisions that people took on it. A value is replaced, never added to.
 
 Each decision names the pledge, the day from which it holds, its sequence (the order in which it was taken), who took it and
-why. `fold` takes those that hold at a day, in the order of their sequence; one that can not be taken there (`refusal`) changes
-nothing. `fold(a + b) == fold(b, start=fold(a))` for decisions in order, so a stored state can be built on.
+why. `fold` takes those that hold at a day; one that can not be taken there (`refusal`) changes nothing. What one pledge says is
+decided by days, not by the order in which people heard of it: of two revisions the one that holds from the later day holds,
+whichever was entered first. Everything else goes by the sequence.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -124,6 +126,13 @@ class Supersede(Decided):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Decided):
+    """It is a part of another pledge ("": of none any more). Neither adds anything to the other."""
+
+    whole: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw(Decided):
     """Whoever promised took it back."""
 
@@ -149,6 +158,7 @@ Decision: TypeAlias = (
     | Firm
     | Measured
     | Supersede
+    | Part
     | Withdraw
     | Outside
 )
@@ -156,13 +166,30 @@ OUTSIDE: Final = "outside"  # the measure whose figures people enter
 _CHANGED: Final = ("title", "actor", "low", "high", "unit", "bound", "begin", "deadline")
 
 
-def fold(decisions: Iterable[Decision], as_of: date, start: Mapping[str, Pledge] | None = None) -> dict[str, Pledge]:
-    """The pledges at a day, by id, in the order of their acceptance; `start` is what earlier decisions came to."""
-    state = dict(start or {})
-    for decision in sorted(decisions, key=lambda d: d.sequence):
-        if decision.on <= as_of and not refusal(state, decision):
+def fold(decisions: Iterable[Decision], as_of: date) -> dict[str, Pledge]:
+    """The pledges at a day, by id, in the order of their acceptance."""
+    state: dict[str, Pledge] = {}
+    for decision in _in_order([d for d in decisions if d.on <= as_of]):
+        if not refusal(state, decision):
             _take(state, decision)
     return state
+
+
+def _in_order(decisions: Iterable[Decision]) -> list[Decision]:
+    """By sequence; those of one pledge that replace values by their days, in the places that they have among the rest."""
+    order = sorted(decisions, key=lambda d: d.sequence)
+    lives: dict[str, list[list[int]]] = defaultdict(lambda: [[]])
+    for place, decision in enumerate(order):
+        if isinstance(decision, Change | Firm | Measured):
+            lives[decision.pledge][-1].append(place)
+        elif isinstance(decision, Accept | Reject):
+            lives[decision.pledge].append([])
+    for places in (places for some in lives.values() for places in some):
+        for place, decision in zip(
+            places, sorted((order[p] for p in places), key=lambda d: (d.on, d.sequence)), strict=True
+        ):
+            order[place] = decision
+    return order
 
 
 def refusal(state: Mapping[str, Pledge], decision: Decision) -> str:
@@ -177,7 +204,9 @@ def refusal(state: Mapping[str, Pledge], decision: Decision) -> str:
     if isinstance(decision, Dispute | Support | Unsupport) and not decision.why.strip():
         return "a reason is needed"
     if isinstance(decision, Supersede):
-        return _supersede_refused(state, decision)
+        return _circle(state, decision.pledge, decision.successor, "superseded_by")
+    if isinstance(decision, Part) and decision.whole:
+        return _circle(state, decision.pledge, decision.whole, "part_of")
     if isinstance(decision, Outside) and not decision.source.strip():
         return "a figure from outside needs its source"
     return ""
@@ -196,15 +225,16 @@ def _change_refused(pledge: Pledge, change: Change) -> str:
     return _no_range(new.low, new.high)
 
 
-def _supersede_refused(state: Mapping[str, Pledge], decision: Supersede) -> str:
-    if decision.successor not in state:
-        return f"there is no pledge {decision.successor} at that day"
-    seen, place = {decision.pledge}, decision.successor
+def _circle(state: Mapping[str, Pledge], pledge: str, other: str, name: str) -> str:
+    """Why `name` of a pledge cannot be another: that is not there, or comes back to the first."""
+    if other not in state:
+        return f"there is no pledge {other} at that day"
+    seen, place = {pledge}, other
     while place:
         if place in seen:
-            return f"{decision.successor} is itself superseded by {decision.pledge}, or is the same"
+            return f"{other} is itself {name.replace('_', ' ')} {pledge}, or is the same"
         seen.add(place)
-        place = state[place].superseded_by if place in state else ""
+        place = getattr(state[place], name) if place in state else ""
     return ""
 
 
@@ -216,11 +246,12 @@ def _take(state: dict[str, Pledge], decision: Decision) -> None:
     pledge = state[name]
     if isinstance(decision, Reject):
         del state[name]
-        for other in [p for p in state.values() if name in (p.superseded_by, p.supersedes)]:
+        for other in [p for p in state.values() if name in (p.superseded_by, p.supersedes, p.part_of)]:
             state[other.id] = replace(
                 other,
                 superseded_by="" if other.superseded_by == name else other.superseded_by,
                 supersedes="" if other.supersedes == name else other.supersedes,
+                part_of="" if other.part_of == name else other.part_of,
             )
     elif isinstance(decision, Supersede):
         before = state.get(pledge.superseded_by)
@@ -274,6 +305,8 @@ def _next(pledge: Pledge, decision: Decision) -> Pledge:
             return replace(pledge, measure=decision.measure, scope=decision.scope)
         case Outside():
             return replace(pledge, measure=pledge.measure or OUTSIDE)
+        case Part():
+            return replace(pledge, part_of=decision.whole)
         case Withdraw():
             return replace(pledge, withdrawn=True)
         case _:

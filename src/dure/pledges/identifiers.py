@@ -1,8 +1,9 @@
 """Identifiers of publications in a text, and whether their check digits hold.
 
 ISBN-10 and ISBN-13 (ISO 2108), ISSN (ISO 3297), ORCID (ISO 7064 mod 11-2) and the PII of serials (weights are the first
-sixteen primes without 11, modulo 11; Green and Bide, Unique Identifiers, 1999). A DOI has no check digit: only its form
-is looked at. A number counts only where a label or an address says what it is, so that no telephone number is judged.
+sixteen primes without 11, modulo 11; Green and Bide, Unique Identifiers, 1999). A DOI and an arXiv number have no check digit:
+only their form is looked at, and that of an arXiv number the month. A number counts only where a label or an address says
+what it is, so that no telephone number is judged.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Scheme(StrEnum):
     ORCID = "ORCID"
     PII = "PII"
     DOI = "DOI"
+    ARXIV = "arXiv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,10 @@ _LABELLED: Final = (
     (Scheme.PII, re.compile(r"\bpii[\s:/]{1,3}(S\d{7}[\dXx]\d{7}[\dXx])(?![\dXx])", re.I)),
     (Scheme.PII, re.compile(r"(?<![A-Za-z\d])(S\d{4}-\d{3}[\dXx]\(\d\d\)\d{5}-[\dXx])(?![\dXx])")),
     (Scheme.DOI, re.compile(r"(?:\bdoi\.org/|\bdoi[:\s]{1,3})([^\s<>\"]{1,200})", re.I)),
+    (Scheme.ARXIV, re.compile(r"\barxiv(?:\.org/(?:abs|pdf|html)/|:\s?)(\d{4}\.\d{1,8}(?:v\d{1,2})?)", re.I)),
 )  # fmt: skip
 _DOI: Final = re.compile(r"10\.\d{4,9}(?:\.\d{1,9}){0,4}/\S{1,190}")
+_ARXIV: Final = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})(?:v[1-9]\d?)?")
 _PRIMES: Final = (53, 47, 43, 41, 37, 31, 29, 23, 19, 17, 13, 7, 5, 3, 2)
 
 
@@ -70,6 +74,8 @@ def fault(scheme: Scheme, written: str) -> str:
     """Why this cannot be an identifier of the scheme; "" where it can."""
     if scheme is Scheme.DOI:
         return "" if _DOI.fullmatch(written) else "a DOI begins with 10., a registrant's number and /"
+    if scheme is Scheme.ARXIV:
+        return _arxiv_fault(written)
     code = re.sub(r"[\s()-]", "", written).upper()
     body = code[1:] if scheme is Scheme.PII else code
     if not _SHAPES[scheme].fullmatch(code):
@@ -78,6 +84,18 @@ def fault(scheme: Scheme, written: str) -> str:
         f"{what} is {has}, {should} would be right" for what, has, should in _checks(scheme, body) if has != should
     ]
     return "; ".join(wrong)
+
+
+def _arxiv_fault(written: str) -> str:
+    """Year, month and number: of four digits up to the end of 2014, of five after it; the scheme began in April 2007."""
+    found = _ARXIV.fullmatch(written)
+    if found is None:
+        return "an arXiv number is a year and a month of two digits each, a point and four or five digits"
+    year, month, digits = int(found[1]), int(found[2]), len(found[3])
+    if not 1 <= month <= 12 or (year, month) < (7, 4):
+        return f"no arXiv number is of month {month} of 20{year:02}"
+    right = 5 if year >= 15 else 4
+    return "" if digits == right else f"it has {digits} digits after the point, {right} would be right in 20{year:02}"
 
 
 _SHAPES: Final = {

@@ -62,6 +62,7 @@ class Pledge:
     scope: str = ""  # narrows the measure: a model, country or track
     supersedes: str = ""  # id
     superseded_by: str = ""
+    part_of: str = ""  # the pledge that it is a part of; its values are its own
     withdrawn: bool = False
     revisions: int = 0  # how often whoever promised changed it
     disputes: tuple[str, ...] = ()  # what contradicts it, in words, where it is not settled

@@ -37,7 +37,7 @@ KINDS: Final[dict[str, type[Taken]]] = {
     cls.__name__.lower(): cls
     for cls in (
         folding.Accept, folding.Correct, folding.Revise, folding.Reject, folding.Link, folding.Dispute, folding.Support,
-        folding.Unsupport, folding.Firm, folding.Measured, folding.Supersede, folding.Withdraw, folding.Outside, Dismiss,
+        folding.Unsupport, folding.Firm, folding.Measured, folding.Supersede, folding.Part, folding.Withdraw, folding.Outside, Dismiss,
     )
 }  # fmt: skip
 TWO_PEOPLE: Final = "two people"  # who decided, wherever everybody may read it

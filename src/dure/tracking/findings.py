@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from dure.formats.rates import EcbRates
-from dure.pledges.claims import Disagreement, between, currency_signs, of_document
+from dure.pledges.claims import Disagreement, between, credited_elsewhere, currency_signs, of_document
 from dure.pledges.linking import Said, suggest
 
 
@@ -24,4 +24,5 @@ def findings_among(said: Sequence[Said]) -> list[Disagreement]:
     found: list[Disagreement] = []
     for some in by_page.values():
         found += of_document(some[0].document, [one.mention for one in some], rates())
-    return [*found, *between(said, suggest(said)), *currency_signs(said)]
+    found += credited_elsewhere(some[0].document for some in by_page.values())
+    return [*found, *between(said, suggest(said, rates())), *currency_signs(said)]

@@ -7,12 +7,12 @@ person confirms (`reviewing.confirm`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from dure.app.access import Action, Actor, NotFound, require
-from dure.pledges.claims import DISPUTING, Conflict, Disagreement
+from dure.pledges.claims import DISPUTING, Conflict, Disagreement, claim_status
 from dure.pledges.folding import (
     Accept,
     Decision,
@@ -28,12 +28,13 @@ from dure.pledges.folding import (
     Withdraw,
 )
 from dure.pledges.linking import Said
-from dure.pledges.model import Firmness, Pledge
+from dure.pledges.model import ClaimStatus, Firmness, Pledge
+from dure.pledges.totals import parts_of_pledges
 from dure.store import models
 from dure.tracking import decided
-from dure.tracking.findings import findings_among
+from dure.tracking.findings import findings_among, rates
 from dure.tracking.reviewing import propose
-from dure.tracking.stored import day_of, said_of
+from dure.tracking.stored import day_of, origins, said_of
 
 _AGAINST: Final = DISPUTING | {Conflict.RATE, Conflict.REFERENCE}
 _REVISED: Final = (Conflict.AMOUNT, Conflict.DEADLINE, Conflict.REVISION)
@@ -74,12 +75,26 @@ def all_shown(as_of: date) -> dict[str, Shown]:
     decisions = [d for d in decided.confirmed() if d.on <= as_of]
     linked = decided.mentions_of(decisions, as_of)
     there = said_of(seq for seqs in linked.values() for seq in seqs)
+    standing = decided.standing(as_of)
+    exceeded, copies = parts_of_pledges(standing.values()), origins()
     found = {}
-    for id, pledge in decided.standing(as_of).items():
+    for id, pledge in standing.items():
         rests = tuple(there[seq] for seq in linked.get(id, ()))
         own = tuple(d for d in decisions if d.pledge == id)
-        found[id] = Shown(pledge, rests, own, _findings(rests, own))
+        parts = (Disagreement(Conflict.PARTS, (), exceeded[id]),) if id in exceeded else ()
+        findings = (*_findings(rests, own), *parts)
+        found[id] = Shown(replace(pledge, claim=_claim(pledge, rests, own, findings, copies)), rests, own, findings)
     return found
+
+
+def _claim(
+    pledge: Pledge, rests: tuple[Said, ...], own: tuple[Decision, ...], findings: tuple[Disagreement, ...],
+    copies: Mapping[str, str],
+) -> ClaimStatus:  # fmt: skip
+    """How the claim stands: as a person decided, else as its documents have it."""
+    if any(isinstance(d, Support) for d in own) or pledge.claim in (ClaimStatus.DISPUTED, ClaimStatus.UNSUPPORTED):
+        return pledge.claim
+    return claim_status(rests, findings, copies=copies, rates=rates())
 
 
 def _findings(rests: tuple[Said, ...], own: tuple[Decision, ...]) -> tuple[Disagreement, ...]:

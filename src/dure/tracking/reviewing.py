@@ -14,14 +14,15 @@ from django.db import transaction
 from dure.app.access import Action, Actor, Forbidden, NotFound, require
 from dure.errors import InputError, InvariantBroken
 from dure.mentions.model import Mention, Stance
+from dure.pledges.claims import bears_out
 from dure.pledges.folding import Accept, Link
-from dure.pledges.linking import PledgeLink, Said, agree, suggest, suggest_for, values_of
+from dure.pledges.linking import PledgeLink, Said, suggest, suggest_for, values_of
 from dure.pledges.model import Firmness
 from dure.store import models
 from dure.store.documents import from_json, to_json
 from dure.tracking import decided
 from dure.tracking.decided import Dismiss, Taken
-from dure.tracking.findings import findings_among
+from dure.tracking.findings import findings_among, rates
 from dure.tracking.stored import day_of, digest_of, origins, said, said_of
 
 QUEUED: Final = 200  # mentions of a queue, unless more are asked for
@@ -118,7 +119,7 @@ def _suggested(shown: Mapping[int, Said], now: int) -> dict[int, list[Suggested]
     for link in _to_pledges(sayings, now):
         one = Suggested(link.pledge, link.relation, link.score_milli, link.reasons)
         found.setdefault(seqs[link.mention], []).append(one)
-    for pair in suggest(sayings):
+    for pair in suggest(sayings, rates()):
         for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
             one = Suggested(f"mention {seqs[other]}", pair.relation, pair.score_milli, pair.reasons)
             found.setdefault(seqs[own], []).append(one)
@@ -131,7 +132,7 @@ def _to_pledges(sayings: Sequence[Said], now: int) -> list[PledgeLink]:
     there = said_of(seq for seqs in linked.values() for seq in seqs)
     pledges = decided.standing(day_of(now)).values()
     words = {id: " ".join(there[seq].sentence for seq in seqs if seq in there) for id, seqs in linked.items()}
-    return suggest_for([(pledge, words.get(pledge.id, "")) for pledge in pledges], sayings)
+    return suggest_for([(pledge, words.get(pledge.id, "")) for pledge in pledges], sayings, rates())
 
 
 def _findings(shown: Mapping[int, Said]) -> dict[int, list[str]]:
@@ -202,14 +203,10 @@ def link(actor: Actor, mention: int, pledge: str, now: int, *, why: str = "") ->
 
 
 def _independent(one: Said, pledge: str) -> bool:
-    """Whether a mention is of a page that repeats none of those linked, agrees with the pledge's first, and is no opinion."""
+    """Whether a mention bears out the pledge's first, from a page and a publisher that none of those linked is of."""
     linked = decided.mentions_of(decided.confirmed(pledge)).get(pledge, [])
     there = said_of(linked)
-    origin = origins()
-    others = {origin[other.document.sha256] for other in there.values()}
-    if not there or origin[one.document.sha256] in others or one.mention.stance is Stance.OPINION:
-        return False
-    return agree(values_of(there[linked[0]].mention), values_of(one.mention)) is not False
+    return bears_out([there[seq] for seq in linked], one, copies=origins(), rates=rates())
 
 
 @transaction.atomic

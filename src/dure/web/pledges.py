@@ -62,6 +62,7 @@ class PledgeShown(Shown):
     scope: str
     supersedes: str
     superseded_by: str
+    part_of: str
     withdrawn: bool
     revisions: int
     disputes: list[str]
