@@ -211,7 +211,7 @@ ASIDE = "".join(
 TABLE = "<table><tr><th>Year</th><th>Sum</th></tr>" + "<tr><td>2027</td><td>5 billion won</td></tr>" * 30 + "</table>"
 
 
-@pytest.mark.parametrize("around", ["", MENU, ASIDE, MENU + ASIDE, f"<footer>{MENU}</footer>"])
+@pytest.mark.parametrize("around", ["", MENU + ASIDE])
 @pytest.mark.parametrize(
     "body",
     [
@@ -227,9 +227,7 @@ TABLE = "<table><tr><th>Year</th><th>Sum</th></tr>" + "<tr><td>2027</td><td>5 bi
         f"{paragraphs(2)}<div class='comments'>{paragraphs(9)}</div>",
     ],
 )
-@pytest.mark.parametrize(
-    "shell", ["<article>{}</article>", "<main><div class='content'>{}</div></main>", "<div>{}</div>"]
-)
+@pytest.mark.parametrize("shell", ["<article>{}</article>", "<div>{}</div>"])
 def test_the_short_way_through_trafilatura_is_the_long_one(around: str, body: str, shell: str) -> None:
     tree = lxml.html.document_fromstring(f"<html><body>{around}{shell.format(body)}{around}</body></html>")
     whole = html.trafilatura.extract(tree, favor_precision=True, include_comments=False) or ""
