@@ -186,7 +186,7 @@ def test_resiliparse_reads_what_trafilatura_does_not(monkeypatch: pytest.MonkeyP
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(html.trafilatura, "extract", fails)
+    monkeypatch.setattr(html, "_extracted", fails)
     found = read(paragraphs() + HIDDEN.format("class='x'"), "<style>.x{display:none}</style>")
     assert (found.status, found.text.count("94.6"), "$999" in found.text) == (Status.OK, 4, False)
 
@@ -199,9 +199,39 @@ def test_resiliparse_reads_what_takes_trafilatura_too_long(monkeypatch: pytest.M
             except Exception:
                 continue
 
-    monkeypatch.setattr(html.trafilatura, "extract", runs_on)
+    monkeypatch.setattr(html, "_extracted", runs_on)
     monkeypatch.setattr(html, "PATIENCE_S", 0.1)
     assert read(paragraphs()).text.count("94.6") == 4
+
+
+MENU = "<nav>" + "".join(f"<a href='/{i}'>Part {i} of the site</a>" for i in range(30)) + "</nav>"
+ASIDE = "".join(
+    f"<div class='teaser'><a href='/{i}'><h3>Firm {i} wins an order of ${i} million</h3></a></div>" for i in range(9)
+)
+TABLE = "<table><tr><th>Year</th><th>Sum</th></tr>" + "<tr><td>2027</td><td>5 billion won</td></tr>" * 30 + "</table>"
+
+
+@pytest.mark.parametrize("around", ["", MENU + ASIDE])
+@pytest.mark.parametrize(
+    "body",
+    [
+        paragraphs(),
+        paragraphs(40),
+        f"<p>{SENTENCE}</p>",
+        f"<h1>A head</h1>{paragraphs(9)}<h2>Another</h2><ul><li>{SENTENCE}</li><li>Two</li></ul><blockquote>{SENTENCE}</blockquote>",
+        f"{paragraphs(9)}{TABLE}",
+        TABLE,
+        f"<div>{SENTENCE}<br><br>{KOREAN}<br></div>" * 9,
+        f"<p>{KOREAN}</p>" * 9,
+        f"{paragraphs(9)}<figure><img src='a'><figcaption>A hall, <time>May 3</time></figcaption></figure><pre>a  b</pre>",
+        f"{paragraphs(2)}<div class='comments'>{paragraphs(9)}</div>",
+    ],
+)
+@pytest.mark.parametrize("shell", ["<article>{}</article>", "<div>{}</div>"])
+def test_the_short_way_through_trafilatura_is_the_long_one(around: str, body: str, shell: str) -> None:
+    tree = lxml.html.document_fromstring(f"<html><body>{around}{shell.format(body)}{around}</body></html>")
+    whole = html.trafilatura.extract(tree, favor_precision=True, include_comments=False) or ""
+    assert html._extracted(tree) == whole
 
 
 def test_a_large_page_goes_to_resiliparse_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
