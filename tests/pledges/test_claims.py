@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +380,14 @@ OLD, NEW = date(2024, 1, 1), date(2025, 1, 1)
 def test_what_pages_disagree_about(a: Said, b: Said, found: list[Conflict]) -> None:
     assert found_between(a, b) == found
     assert found_between(b, a) == found
+
+
+def test_a_hundred_pages_that_all_differ_are_told_of_a_few_times_each() -> None:
+    said = [fund(100 * 2**n, name=f"page {n}") for n in range(40)]
+    found = between(said, suggest(said))
+    times = Counter(id(one) for finding in found for one in finding.mentions)
+    assert set(times) == {id(one.mention) for one in said}, "each is told of"
+    assert len(found) < 4 * len(said) < len(list(combinations(said, 2)))
 
 
 def test_status() -> None:

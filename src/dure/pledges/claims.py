@@ -7,6 +7,7 @@ rates of exchange takes `Rates`, so that this module reads no file (`dure.format
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -261,9 +262,26 @@ def _of_one_thing(text: str, place: Span, mention: Mention) -> bool:
 # 4. Several documents
 
 
+_TOLD: Final = (
+    3  # contradictions of one kind that are told of a mention: a hundred pages that all differ would make ten thousand
+)
+
+
 def between(said: Sequence[Said], links: Iterable[Suggestion]) -> list[Disagreement]:
-    """What linked mentions contradict each other in: sums, dates, actors; and the revisions among them."""
-    return [found for link in links for found in _between(said[link.first], said[link.second], link)]
+    """What linked mentions contradict each other in: sums, dates, actors; and the revisions among them.
+
+    Of a mention that contradicts many, the first few of each kind are told (by the order of `links`, so the closest), and a
+    contradiction is left out only where both of its mentions have had theirs.
+    """
+    told: Counter[tuple[Conflict, int]] = Counter()
+    found: list[Disagreement] = []
+    for link in links:
+        for one in _between(said[link.first], said[link.second], link):
+            places = ((one.kind, link.first), (one.kind, link.second))
+            if min(told[place] for place in places) < _TOLD:
+                told.update(places)
+                found.append(one)
+    return found
 
 
 def _between(a: Said, b: Said, link: Suggestion) -> Iterator[Disagreement]:
