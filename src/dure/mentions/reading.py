@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from dure.mentions.amounts import amounts, pairs
 from dure.mentions.known import ACTORS, country_of
-from dure.mentions.model import Amount, Document, Mention, Party, Period, Span, Stance
+from dure.mentions.model import Amount, Document, Kind, Mention, Party, Period, Span, Stance
 from dure.mentions.naming import MEMORY, Scan, country, scan
 from dure.mentions.parties import Parties, parties_at, resolve
 from dure.mentions.periods import periods
@@ -45,8 +45,11 @@ _SAYINGS: Final = (
 _BESIDE: Final = 16  # characters between a sum and the period that touches it
 _FISCAL: Final = re.compile(r"[Ff]iscal|[Ff]inancial year|FY|(?<!\d)20\d\d[-–/]\d\d(?!\d)")
 _BASE_BEFORE: Final = re.compile(r"(?:현재|기존|종전|당초|원래)(?:의|에는|는)? ?(?:약 ?)?\Z")
-_BASE_AFTER: Final = re.compile(r" (?:today|now|currently|at present)(?![A-Za-z])")
+_BASE_AFTER: Final = re.compile(
+    r" (?:today|now|currently|at present|(?:a year |per year |annually )?(?:after that|thereafter|ongoing))(?![A-Za-z])"
+)
 _MONTH: Final = 31
+_SMALL_UNITS: Final = ("KRW", "JPY", "VND", "IDR")  # a million of them is a price
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -94,11 +97,17 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
         period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
-        if who.actor is None and period is None and how is Stance.UNCLEAR:
+        if who.actor is None and period is None and how is Stance.UNCLEAR and not _weighty(amount):
             continue  # a price, a score: a sum that nobody is said to do anything with
         if _is_past(period, document) and rule in _BINDING:
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
+
+
+def _weighty(amount: Amount) -> bool:
+    """Whether a sum is one of a programme even where nobody is said to do anything with it: no price, no score."""
+    money = amount.kind is Kind.MONEY and amount.low >= 10 ** (8 + 2 * (amount.unit in _SMALL_UNITS))
+    return money or (amount.unit in ("accelerators", "FLOP/s/10^9", "W") and amount.low >= 1000)
 
 
 def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:
