@@ -50,6 +50,10 @@ _BASE_AFTER: Final = re.compile(
 )
 _MONTH: Final = 31
 _SMALL_UNITS: Final = ("KRW", "JPY", "VND", "IDR")  # a million of them is a price
+_OPENING: Final = 4  # characters of a sentence within which a period governs all of it
+_CLAUSE: Final = re.compile(
+    r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|plans? to|aims? to|wants? to|intends? to)(?= )"
+)
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -198,6 +202,7 @@ def _period(
     if _BASE_BEFORE.search(sentence, max(0, at.start - 8), at.start) or _BASE_AFTER.match(sentence, at.end):
         return None
     near = [one for one in sums if abs(one.start - at.start) < _NEAR]
+    fit = [time for time in fit if not _of_another(sentence, at, time, near)]
     touching = [time for time in fit if _touches(sentence, at, time, near)]
     ahead = [time for time in fit if time.kind in _AHEAD or (published and time.begin and time.begin > published)]
     if touching:
@@ -205,6 +210,17 @@ def _period(
     elif how in (Stance.COMMITMENT, Stance.AIM) and ahead:
         fit = ahead
     return min(fit, key=lambda time: _distance(sentence, at, time, near), default=None)
+
+
+def _of_another(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:
+    """Whether a period stands in another clause that has a sum of its own: "$2 billion, and will train 500 by 2027"."""
+    left = time.span.end <= at.start
+    start, end = (time.span.end, at.start) if left else (at.end, time.span.start)
+    found = None if time.span.start < _OPENING else _CLAUSE.search(sentence, start, end)
+    if found is None:
+        return False
+    low, high = (0, found.start()) if left else (found.end(), len(sentence))
+    return any(low <= one.start < high for one in sums)
 
 
 def _touches(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:
