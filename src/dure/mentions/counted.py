@@ -208,7 +208,7 @@ _NOUN_BEFORE: Final = re.compile(
 
 
 _NUMBER_OF: Final = re.compile(
-    rf"(?<![A-Za-z])number of (?:[A-Za-z-]{{1,14}} ){{0,2}}?(?:{_HEAD.pattern})(?![A-Za-z-])(?: [A-Za-z-]{{1,14}}){{0,3}}"
+    rf"(?<![A-Za-z])number of (?:[A-Za-z-]{{1,14}} ){{0,2}}?(?:{_HEAD.pattern})(?![A-Za-z-])(?: [A-Za-z-]{{1,14}},?){{0,4}}"
     r" (?:to|from|at|of|reach(?:ed)?|than|about|nearly|around) \Z",
     re.IGNORECASE,
 )

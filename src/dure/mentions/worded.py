@@ -39,6 +39,7 @@ _TOK: Final = {"쓰리": 3, "파이브": 5, "텐": 10}
 _MULTIPLES: Final = {"doubl": 2, "tripl": 3, "quadrupl": 4, "quintupl": 5, "tenfold": 10}
 _DOUBLE: Final = re.compile(
     r"(?<![A-Za-z-])(?P<stem>doubl|tripl|quadrupl|quintupl)(?:(?:es|ed|ing)(?![A-Za-z-])|"
+    r"e(?:(?<=will double)|(?<=ould double)|(?<=to double)|(?<=will triple)|(?<=ould triple)|(?<=to triple))(?![A-Za-z-])|"
     r"e(?=[ ](?:the|its|our|their|his|by|in|to|from|that|this|over|what|AI|within|"
     r"annual|"
     r"domestic|national|public|spending|funding|investment|capacity|production|output)\b|[.,;]|\Z))"
