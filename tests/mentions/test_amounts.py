@@ -105,6 +105,16 @@ A fund of $3 million, $4 million and $5 million. => 300_000_000 USD; 400_000_000
 1천5백억 원을 집행한다. => 150_000_000_000 KRW
 1.2조원을 편성했다. => 1_200_000_000_000 KRW
 1조4천억 규모의 사업이다. => 1_400_000_000_000 KRW
+A grant of US$500 m was paid. => 50_000_000_000 USD
+The fund has one and a half billion euros. => 150_000_000_000 EUR
+The fund has a quarter of a billion pounds. => 25_000_000_000 GBP
+The fund has three-quarters of a billion euros. => 75_000_000_000 EUR
+Delhi approved a 9,500-crore mission. => 9_500_000_000_000 INR
+지자체가 50~60억 원을 보탠다. => 5_000_000_000..6_000_000_000 KRW
+정부가 인공지능에 1.7조를 투입한다. => 1_700_000_000_000 KRW
+예산이 310억에서 720억으로 늘었다. => 31_000_000_000 KRW; 72_000_000_000 KRW
+수출은 20억불, 투자는 5억불이다. => 200_000_000_000 USD; 50_000_000_000 USD
+천 4백만 달러를 썼다. => 1_400_000_000 USD
 """
 
 BOUNDS = """
@@ -210,6 +220,29 @@ It funds 60 research projects. => 60 projects
 It releases three foundation models. => 3 models
 It reaches 120 countries. => 120 countries
 20개국이 참여한다. => 20 countries
+The mission reaches 40 crore people. => 400_000_000 people
+The lab has 3,000 compute nodes. => 3_000 servers
+The site holds 900 GH200 superchips. => 900 chips
+It installs 40,000 AI processing units. => 40_000 accelerators
+Three to four megafactories are planned. => 3..4 sites
+It buys 4,000 GPUs this year and 9,000 next. => 4_000 accelerators; 9_000 accelerators
+Of its 7,000 GPUs, 2,500 are for schools. => 7_000 accelerators; 2_500 accelerators
+GPU capacity grew to nearly 38,000 from 19,500 a year ago. => 38_000 accelerators ~; 19_500 accelerators
+One firm adds 30,000 chips, another 12,500 units. => 30_000 chips; 12_500 chips
+It is twice as fast. => 2_000 times/1000
+Output grew by a factor of twelve. => 12_000 times/1000
+It is 1.5 times the old one, or two and a half times. => 1_500 times/1000; 2_500 times/1000
+It raises the number of start-ups to 500. => 500 organisations
+A 2,000-GPU cluster is built. => 2_000 accelerators
+A 12-person team built 1,500 domestically made accelerators. => 1_500 accelerators
+슈퍼컴퓨터 2대를 갑절로 늘린다. => 2 sites; 2_000 times/1000
+Spending will double next year. => 2_000 times/1000
+The number of accelerators would grow sixfold, to 24,000. => 6_000 times/1000; 24_000 accelerators
+It has 2000 GPUs. => 2_000 accelerators
+보유한 GPU는 2000개뿐이다. => 2_000 accelerators
+GPU 2.4만장을 들여온다. => 24_000 accelerators
+유니콘 기업 12개 육성과 인재 확보에 나선다. => 12 organisations
+수도권에 250㎿ 센터를 짓는다. => 250_000_000 W
 """
 
 OTHERS = """
@@ -237,9 +270,16 @@ It will triple its capacity. => 3_000 times/1000
 컴퓨팅을 15배 늘린다. => 15_000 times/1000
 예산의 3분의 1을 쓴다. => 3_333 percent/100
 두 배로 늘린다. => 2_000 times/1000
+우리는 AI 3강을 꿈꾼다. => 3 rank
+이제 G3 도약을 말한다. => 3 rank
 """
 
 NOTHING = """
+They want several hundred million dollars and tens of billions more.
+It used 90 million GPU hours and 4,000 GPU-hours a day.
+매개변수는 700억에서 1조로 늘었다.
+GPU 1장당 가격이 올랐다.
+In 2000 researchers met.
 It opened in 2024 and closes in 2030.
 On August 5, 2025 they met.
 Call 02-1234-5678 or +82 2 123 4567.

@@ -129,6 +129,67 @@ It met two years ago. => on 2023-10-20..2023-10-20
 5년간 지원한다. => over .. 60m ?
 3년 이내에 마친다. => by ..2028-10-20 36m
 6개월 안에 마친다. => by ..2026-04-20 6m
+It opens by year-end 2027. => by ..2027-12-31
+It opens before the end of 2027. => by ..2027-12-31
+It opens by the end of Q2 2026. => by ..2026-06-30
+It opens in 2H 2026. => in 2026-07-01..2026-12-31
+It opens in the last quarter of 2026. => in 2026-10-01..2026-12-31
+It opens late in 2026. => in 2026-09-01..2026-12-31
+It opens by spring 2026. => by ..2026-05-31
+It opens in the autumn of 2026. => in 2026-09-01..2026-11-30
+Costs will fall in 2026. => in 2026-01-01..2026-12-31
+It opens by next March. => by ..2026-03-31
+It opens next spring. => next 2026-03-01..2026-05-31
+It closed last October. => in 2024-10-01..2024-10-31
+It opens by 30 September. => by ..2026-09-30
+It has run since December. => between 2024-12-01..
+It costs more in the next fiscal year. => next 2026-01-01..2026-12-31
+It pays in FY27. => in 2027-01-01..2027-12-31
+The 2026 budget pays for it. => in 2026-01-01..2026-12-31
+The 2030 target stays. => by ..2030-12-31
+It opens no earlier than 2028. => between 2028-01-01..
+It will not open until 2028. => between 2028-01-01..
+It pays in 2026 and 2027. => between 2026-01-01..2027-12-31
+It ran in the second half of the decade. => in 2025-01-01..2029-12-31
+It lasts from April to June 2027. => between 2027-04-01..2027-06-30
+It lasts from 2025-26 to 2029-30. => between 2025-01-01..2030-12-31
+It pays over three to five years. => over .. 60m ?
+It pays over the next half decade. => over 2025-10-20..2030-10-20 60m
+It pays over the course of a decade. => over .. 120m ?
+It pays over five years (2026-2030). => over 2026-01-01..2030-12-31 60m
+It pays over five years, starting next year. => over 2026-01-01..2030-12-31 60m
+It pays over the three years to 2028. => over ..2028-12-31 36m
+It paid in its first two years. => over .. 24m ?
+It buys some this year and others next. => in 2025-01-01..2025-12-31; next 2026-01-01..2026-12-31
+'27년까지 짓는다. => by ..2027-12-31
+28년 완공이 목표다. => in 2028-01-01..2028-12-31
+'26~'30년 추진한다. => between 2026-01-01..2030-12-31
+2027년 3월부터 9월까지 짓는다. => between 2027-03-01..2027-09-30
+올해와 내년 추진한다. => between 2025-01-01..2026-12-31
+내달 말까지 마친다. => by ..2025-11-30
+3월까지 마친다. => by ..2026-03-31
+내년 봄에 문을 연다. => next 2026-03-01..2026-05-31
+2027년 내 마친다. => by ..2027-12-31
+2026년부터 5년간 지원한다. => over 2026-01-01..2030-12-31 60m
+내년부터 매년 70억 원씩 3년간 지원한다. => over 2026-01-01..2028-12-31 36m
+2029년까지 4년간 지원한다. => over ..2029-12-31 48m
+4년간(2026~2029년) 지원한다. => over 2026-01-01..2029-12-31 48m
+향후 3~5년이 고비다. => over 2025-10-20..2030-10-20 60m
+5개년 계획을 세운다. => over .. 60m ?
+2년 뒤 문을 연다. => by ..2027-10-20 24m
+목표 시점을 2030년에서 2028년으로 앞당겼다. => by ..2028-12-31
+"""
+
+# Of the country whose fiscal years they are
+FISCAL = """
+JP: It grows by fiscal 2030. => by ..2031-03-31
+CA: It starts in 2025-26. => between 2025-04-01..2026-03-31
+IN: It is paid in FY26. => in 2025-04-01..2026-03-31
+US: It is paid in fiscal year 2026. => in 2025-10-01..2026-09-30
+AU: It is paid in 2026-27. => between 2026-07-01..2027-06-30
+US: It runs in fiscal years 2026 through 2030. => between 2026-01-01..2030-12-31
+CA: It opens in 2027. => in 2027-01-01..2027-12-31
+KR: It is paid in fiscal 2026. => in 2026-01-01..2026-12-31
 """
 
 # Without it: what leans on it stays open
@@ -145,6 +206,12 @@ It decides within six months. => by .. 6m ?
 올해 안에 마친다. => by .. ?
 8월 5일 만났다. => on .. ?
 2030년까지 확보한다. => by ..2030-12-31
+It starts next spring. => next .. ?
+It opens in 2026 Q2 and closes by 30 June. => in 2026-04-01..2026-06-30; by .. ?
+It pays over the two years to 2028. => over ..2028-12-31 24m
+It lasts from April to June 2027. => between 2027-04-01..2027-06-30
+내달까지 마친다. => by .. ?
+2년 뒤 문을 연다. => by .. 24m ?
 """
 
 NOTHING = """
@@ -157,12 +224,23 @@ The year was good.
 기업 2025곳을 돕는다.
 It has 3 days of 8 hours.
 See version 1.2025 and room 2028-A.
+It is up a third on 2024 and 2020 levels.
+It used a quarter of a million hours.
+지금은 2030년대를 준비할 때다.
+연산량은 2023년 말보다 늘었다.
+한국은 3년 뒤처졌다.
 """
 
 
 @pytest.mark.parametrize(("sentence", "expected"), table(WITH_DATE))
 def test_periods_with_a_publication_date(sentence: str, expected: list[str]) -> None:
     assert [shown(one) for one in periods(sentence, PAGE)] == expected
+
+
+@pytest.mark.parametrize(("sentence", "expected"), table(FISCAL))
+def test_a_fiscal_year_is_its_countrys(sentence: str, expected: list[str]) -> None:
+    country, text = sentence.split(": ")
+    assert [shown(one) for one in periods(text, PAGE, country)] == expected
 
 
 @pytest.mark.parametrize(("sentence", "expected"), table(WITHOUT))

@@ -382,3 +382,22 @@ def test_hostile_pages_end(text: str) -> None:
     page = document(text + ".")
     for one in mentions(page):
         reproduces(page, one)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # what touches a sum is its own, though a promise looks for what lies ahead
+        ("정부는 올해 GPU 4천 장, 내년 9천 장을 확보한다.", ["올해", "내년"]),
+        ("The ministry will raise it from $2 billion in 2024 to $5 billion by 2030.", ["in 2024", "by 2030"]),
+        # a sum of now has no deadline
+        ("정부는 비중을 현재 4%에서 2030년까지 35%로 높인다.", ["", "2030년까지"]),
+        ("The ministry will train one million people by 2027, up from 150,000 today.", ["by 2027", ""]),
+        # another clause with its own sum has its own period; the opening of a sentence governs all of it
+        ("The agency will pay $40 million, while the city will train 500 teachers by 2027.", ["", "by 2027"]),
+        ("By 2027 the agency will pay $40 million, while the city will train 500 teachers.", ["By 2027", "By 2027"]),
+    ],
+)
+def test_a_sum_takes_the_period_that_is_its_own(text: str, expected: list[str]) -> None:
+    page = document(text, date(2025, 6, 16))
+    assert [quoted(page, one.period) for one in mentions(page)] == expected

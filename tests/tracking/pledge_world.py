@@ -22,7 +22,9 @@ its 2026 budget."""
 TWO = """\
 The Ministry of Science and ICT will have 60 GPUs in service for start-ups and laboratories by August 31, 2026, raised from an
 earlier target of 40."""
-OTHER = "The Ministry of Science and ICT has allocated 300 billion won ($120 million) for shared computing in its budget."
+OTHER = (
+    "The Ministry of Science and ICT has allocated 300 billion won ($120 million) for shared computing in its budget."
+)
 
 
 def page(text: str, name: str = "page.txt", published: date | None = date(2026, 7, 1)) -> Document:

@@ -329,7 +329,7 @@ def _multiplier(text: str, numeral: Numeral, country: str) -> Amount | None:
     if (
         match is None
         or numeral.like_year
-        or (text[match.start() : match.end()].strip() == "times" and numeral.value < 2)
+        or (text[match.start() : match.end()].strip() == "times" and numeral.value <= 1)
     ):
         return None
     value = round(numeral.value * 1000)

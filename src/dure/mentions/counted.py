@@ -56,19 +56,23 @@ _HEADS: Final = {
     "jobs": r"jobs",
     "people": r"people|persons?|researchers?|scientists?|engineers?|students?|experts?|talents?|specialists?|workers?|employees|"
     r"professionals?|teachers?|developers?|citizens?|participants?|trainees|graduates|scholars?|fellows|personnel|learners|"
-    r"civil servants|officials|technicians|phds|postdocs|practitioners|individuals|educators|masters?|staff",
+    r"civil servants|officials|technicians|phds|postdocs|practitioners|individuals|educators|masters?|staff|"
+    r"apprentices|(?:doctoral )?candidates|pupils|nurses|farmers|users|doctors|interns|analysts|managers|entrepreneurs|"
+    r"founders|lecturers|professors|postgraduates",
     "organisations": r"start-?ups?|companies|company|firms?|institutions?|institutes?|universit(?:y|"
     r"ies)|organi[sz]ations?|enterprises?|businesses|"
     r"smes?|smbs?|laborator(?:y|ies)|labs?|agencies|hospitals?|schools?|consortia|"
-    r"consortiums?|teams?|corporations?|manufacturers?|unicorns?",
+    r"consortiums?|teams?|corporations?|manufacturers?|unicorns?|"
+    r"municipalities|colleges?|clinics?|public bodies|ministries|departments|vendors|charities|research groups",
     "sites": r"data[ -]?cent(?:re|er)s?|supercomput(?:er|ing cent(?:re|er))s?|computing cent(?:re|"
     r"er)s?|cent(?:re|er)s?|sites?|facilit(?:y|ies)|"
-    r"campus(?:es)?|(?:giga|mega)-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants",
+    r"campus(?:es)?|(?:giga|mega)-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants|(?:growth )?zones",
     "projects": r"projects?|programmes|programs|initiatives",
     "models": r"(?:foundation |language |ai |base )?models?",
     "countries": r"countries|nations|member states|economies",
 }
 _HEAD: Final = re.compile("|".join(f"(?P<{unit}>{words})" for unit, words in _HEADS.items()), re.IGNORECASE)
+_HYPHENED: Final = ("accelerators", "chips", "servers")  # "a 1,000-GPU cluster", but no "12-person team"
 _PIECES: Final = re.compile(r"(?:units|pieces|cards|boards|devices)", re.IGNORECASE)
 _DEVICE: Final = re.compile(
     r"(?<![A-Za-z])(?:GPU|NPU|TPU|accelerator|(?:GB|B|H|A|MI|GH)\d{2,3}X?|Blackwell|Hopper|Rubin|Gaudi|RNGD|ATOM|Trainium)",
@@ -121,7 +125,7 @@ _KO_NOUNS: Final = {
     "accelerators": r"GPU|NPU|TPU|그래픽처리장치|신경망처리장치|그래픽카드|(?:AI ?|인공지능 ?)?가속기|"
     r"(?:GB|B|H|A|MI)\d{2,3}X?|블랙웰|호퍼",
     "chips": r"(?:AI ?|인공지능 ?)?(?:반도체|칩)",
-    "servers": r"서버",
+    "servers": r"서버|노드",
     "jobs": r"일자리",
     "people": r"인재|인력|연구자|연구원|전문가|학생|개발자|교사|교원|교육생|청년|국민|종사자|"
     r"근로자|석박사|석·박사|수료생|직원|공무원|시민|엔지니어|과학자",
@@ -142,7 +146,7 @@ _KO_SURE: Final = {
     "개교": "organisations", "개소": "sites", "팀": "organisations",
 }  # fmt: skip
 _KO_FITS: Final = {  # what a counter is used for, where not for everything
-    "장": ("accelerators", "chips"), "대": ("accelerators", "servers", "chips"), "기": ("accelerators", "servers", "sites"),
+    "장": ("accelerators", "chips"), "대": ("accelerators", "servers", "chips", "sites"), "기": ("accelerators", "servers", "sites"),
     "곳": ("organisations", "sites"), "건": ("projects",), "종": ("models", "chips"),
 }  # fmt: skip
 
@@ -203,18 +207,31 @@ _NOUN_BEFORE: Final = re.compile(
 )
 
 
+_NUMBER_OF: Final = re.compile(
+    rf"(?<![A-Za-z])number of (?:[A-Za-z-]{{1,14}} ){{0,2}}?(?:{_HEAD.pattern})(?![A-Za-z-])(?: [A-Za-z-]{{1,14}},?){{0,4}}"
+    r" (?:to|from|at|of|reach(?:ed)?|than|about|nearly|around) \Z",
+    re.IGNORECASE,
+)
+
+
 def elided(text: str, numeral: Numeral, unit: str) -> Counted | None:
     """A number whose noun stands before it: "5,000 GPUs this year and 10,000 next", "its GPU capacity to nearly 40,000".
 
     `unit` is that of the last sum of the sentence, "" where it was none.
     """
-    big = numeral.grouped or numeral.scale >= 1000
-    if not big or numeral.value.denominator != 1 or _ELIDED.match(text, numeral.end) is None:
+    if numeral.value.denominator != 1 or numeral.like_year or _ELIDED.match(text, numeral.end) is None:
         return None
+    left = text[max(0, numeral.start - 70) : numeral.start]
     units = 6 if text.startswith(" units", numeral.end) else 0
+    number = _NUMBER_OF.search(left) if "umber of " in left else None
+    if number is not None:
+        noun = number.lastgroup or ""
+        return Counted(numeral.start, numeral.end + units, noun, 1, number.group(noun))
+    if not numeral.grouped and numeral.scale < 1000:
+        return None
     if unit in _ELIDED_UNITS:
         return Counted(numeral.start, numeral.end + units, unit)
-    before = _NOUN_BEFORE.search(text[max(0, numeral.start - 70) : numeral.start])
+    before = _NOUN_BEFORE.search(left)
     return None if before is None else Counted(numeral.start, numeral.end + units, "accelerators", 1, before["noun"])
 
 
@@ -224,6 +241,11 @@ def _english(text: str, numeral: Numeral) -> Counted | None:
     if text[here : here + 1] in ("-", "+"):
         here += 1 if text[here] == "+" else 0
     first = here
+    if text[here : here + 1] == "-":
+        joined = _HEAD.match(text, here + 1, here + 41)
+        if joined is None or joined.lastgroup not in _HYPHENED or _goes_on(text, joined.end()):
+            return None
+        return _noun(text, numeral, joined, first)
     while words < 7:
         gap = _WORD.match(text, here)
         if gap is None:
@@ -259,6 +281,8 @@ def _describes(word: str, already: int) -> bool:
         return already <= 1
     if low in ("the", "its") and already >= 1:
         return True
+    if low == "made":
+        return already >= 1
     plural = low.endswith("s") and low.isalpha() and not low.endswith("ss") and low not in _S_WORDS
     past = low.endswith("ed") and low.isalpha() and low not in _ED_WORDS
     return not (low in _STOP or plural or past)

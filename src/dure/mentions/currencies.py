@@ -59,7 +59,7 @@ _CODE_BEFORE: Final = re.compile(r"(?<![A-Za-z0-9])(?P<code>[A-Z]{3})[ \u00a0]?\
 
 _WORDS: Final = {
     "KRW": r"(?:south )?korean won|won|원(?!전|자|칙|천|본|료|유|년|격|조|심|서|인|주민|형|동력|소|가(?!량))|원화",
-    "USD": r"(?:us|u\.s\.|american) dollars?|(?:미국 ?|미 ?)달러|달러화?|불(?=[ ,.)]|[을를의에이은][ ]|\Z)",
+    "USD": r"(?:us|u\.s\.|american) dollars?|(?:미국 ?|미 ?)달러|달러화?|불(?=[ ,.)을를의에이은]|\Z)",
     "CAD": r"canadian dollars?|캐나다 ?달러",
     "AUD": r"australian dollars?|호주 ?달러",
     "SGD": r"singapore(?:an)? dollars?|싱가포르 ?달러",

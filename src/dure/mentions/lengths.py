@@ -50,7 +50,8 @@ _LENGTH: Final = re.compile(
     r"project|budget|assessment|examination|investment|strategy|roadmap|initiative|"
     r"deal|agreement|effort|timeline|push|test|contract|lease|grant|fund(?:ing)?|"
     r"package))(?![a-z]))?"
-    rf"(?:,?[ ](?P<from>from|starting(?:[ ](?:in|from))?|beginning(?:[ ]in)?)[ ](?P<year>{YEAR})|[ ](?P<past>ago|earlier))?",
+    rf"(?:,?[ ](?P<from>from|starting(?:[ ](?:in|from))?|beginning(?:[ ]in)?)[ ](?P<year>{YEAR})(?![-–/]\d\d(?!\d))|"
+    r"[ ](?P<past>ago|earlier))?",
     re.I,
 )
 _NEXT_ONE: Final = re.compile(

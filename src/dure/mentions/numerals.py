@@ -243,7 +243,7 @@ def _word_numerals(text: str) -> Iterator[Numeral]:
 def _run(run: list[re.Match[str]]) -> Iterator[Numeral]:
     """The number of a run of words; articles count only before a magnitude."""
     words = [match.group().lower() for match in run]
-    while words and words[-1] in ("a", "an", "half"):
+    while words and words[-1] in ("a", "an", "half") and not _and_a_half(words):
         run, words = run[:-1], words[:-1]
     first = 0
     while first < len(words) and words[first] in ("a", "an") and words[first + 1] not in _WORD_SCALES:
@@ -268,6 +268,11 @@ def _run(run: list[re.Match[str]]) -> Iterator[Numeral]:
         bare = len(words) == 1 and words[0] in _WORD_SCALES
         if not bare:  # "million" after digits is theirs; alone it counts nothing
             yield Numeral(start, run[-1].end(), base, scale, "words")
+
+
+def _and_a_half(words: list[str]) -> bool:
+    """Whether words end in "two and a half"."""
+    return words[-2:] == ["a", "half"] and len(words) > 2 and words[-3] in WORDS
 
 
 def _spoken(words: list[str]) -> tuple[Fraction, int] | None:

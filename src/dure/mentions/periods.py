@@ -22,7 +22,7 @@ from dure.mentions.points import YEAR, Point, has, later, named
 
 def periods(sentence: str, published: date | None, country: str = "") -> list[Period]:
     """All periods of a sentence, in order, without overlaps; `country` (ISO 3166) is whose fiscal years they are."""
-    points = named(sentence, published, country)
+    points = [*named(sentence, published, country), *_elided(sentence, published)]
     found = [*lengths(sentence, published), *_ranges(sentence, points), *_leaning(sentence, points, published)]
     found.sort(key=lambda one: (one.span.start, -one.span.end))
     kept: list[Period] = []
@@ -43,6 +43,16 @@ def _repeats(sentence: str, first: Period, second: Period) -> bool:
     """Whether a period in brackets says once more what is known already: "내년 상반기(1~6월)"."""
     known = first.begin is not None or first.until is not None
     return known and _OPENED.fullmatch(sentence[first.span.end : second.span.start][:8]) is not None
+
+
+_NEXT: Final = re.compile(r"(?<=this year )[^.;]{1,60}?(?<!the )(?P<next>next)(?=[ ]?[,.;)]|[ ]and[ ]|\Z)")
+
+
+def _elided(text: str, published: date | None) -> Iterator[Point]:
+    """The year of "next" after "this year": "4,000 this year and 9,000 next"."""
+    for match in _NEXT.finditer(text) if "this year " in text else ():
+        for one in named("next year", published):
+            yield replace(one, start=match.start("next"), end=match.end("next"))
 
 
 # What leans on a point
@@ -81,6 +91,7 @@ _ONWARDS: Final = frozenset(
         "not before",
     )
 )
+_NOT: Final = re.compile(r"(?:not|n't|n’t) [a-z]{1,12} until ", re.IGNORECASE)
 _BASES: Final = ("compared to", "compared with", "relative to", "versus", "than", "than in")
 _TARGET: Final = re.compile(r"[ -](?:target|goal|deadline|objective|horizon|ambition|completion)s?(?![A-Za-z])")
 _NO_PERIOD: Final = re.compile(r"[ ](?:levels?|baselines?|prices)(?![A-Za-z])")
@@ -130,6 +141,8 @@ def _leaning(text: str, points: list[Point], published: date | None) -> Iterator
         before = _BEFORE.search(left)
         word = before["word"].lower() if before else ""
         start = one.start - (len(left) - before.start("word")) if before else one.start
+        if word == "until" and _NOT.search(left) is not None:
+            word = "not until"
         if yearless and published is not None:
             one = _turned(one, published, word in _LATEST, word == "since")
         if word.endswith(" to") and word not in _LATEST:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from dure.mentions.amounts import amounts, pairs
 from dure.mentions.known import ACTORS, country_of
-from dure.mentions.model import Amount, Document, Mention, Party, Period, Span, Stance
+from dure.mentions.model import Amount, Document, Kind, Mention, Party, Period, Span, Stance
 from dure.mentions.naming import MEMORY, Scan, country, scan
 from dure.mentions.parties import Parties, parties_at, resolve
 from dure.mentions.periods import periods
@@ -46,8 +46,15 @@ _SHARED_SIGNS: Final = ("$", "dollar", "£", "¥", "Rs", "rupee", "달러")
 _BESIDE: Final = 16  # characters between a sum and the period that touches it
 _FISCAL: Final = re.compile(r"[Ff]iscal|[Ff]inancial year|FY|(?<!\d)20\d\d[-–/]\d\d(?!\d)")
 _BASE_BEFORE: Final = re.compile(r"(?:현재|기존|종전|당초|원래)(?:의|에는|는)? ?(?:약 ?)?\Z")
-_BASE_AFTER: Final = re.compile(r" (?:today|now|currently|at present)(?![A-Za-z])")
+_BASE_AFTER: Final = re.compile(
+    r" (?:today|now|currently|at present|(?:a year |per year |annually )?(?:after that|thereafter|ongoing))(?![A-Za-z])"
+)
 _MONTH: Final = 31
+_SMALL_UNITS: Final = ("KRW", "JPY", "VND", "IDR")  # a million of them is a price
+_OPENING: Final = 4  # characters of a sentence within which a period governs all of it
+_CLAUSE: Final = re.compile(
+    r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|plans? to|aims? to|wants? to|intends? to)(?= )"
+)
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -116,11 +123,17 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
         period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
-        if who.actor is None and period is None and how is Stance.UNCLEAR:
+        if who.actor is None and period is None and how is Stance.UNCLEAR and not _weighty(amount):
             continue  # a price, a score: a sum that nobody is said to do anything with
         if _is_past(period, document) and rule in _BINDING:
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
+
+
+def _weighty(amount: Amount) -> bool:
+    """Whether a sum is one of a programme even where nobody is said to do anything with it: no price, no score."""
+    money = amount.kind is Kind.MONEY and amount.low >= 10 ** (8 + 2 * (amount.unit in _SMALL_UNITS))
+    return money or (amount.unit in ("accelerators", "FLOP/s/10^9", "W") and amount.low >= 1000)
 
 
 def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:
@@ -211,6 +224,7 @@ def _period(
     if _BASE_BEFORE.search(sentence, max(0, at.start - 8), at.start) or _BASE_AFTER.match(sentence, at.end):
         return None
     near = [one for one in sums if abs(one.start - at.start) < _NEAR]
+    fit = [time for time in fit if not _of_another(sentence, at, time, near)]
     touching = [time for time in fit if _touches(sentence, at, time, near)]
     ahead = [time for time in fit if time.kind in _AHEAD or (published and time.begin and time.begin > published)]
     if touching:
@@ -218,6 +232,17 @@ def _period(
     elif how in (Stance.COMMITMENT, Stance.AIM) and ahead:
         fit = ahead
     return min(fit, key=lambda time: _distance(sentence, at, time, near), default=None)
+
+
+def _of_another(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:
+    """Whether a period stands in another clause that has a sum of its own: "$2 billion, and will train 500 by 2027"."""
+    left = time.span.end <= at.start
+    start, end = (time.span.end, at.start) if left else (at.end, time.span.start)
+    found = None if time.span.start < _OPENING else _CLAUSE.search(sentence, start, end)
+    if found is None:
+        return False
+    low, high = (0, found.start()) if left else (found.end(), len(sentence))
+    return any(low <= one.start < high for one in sums)
 
 
 def _touches(sentence: str, at: Span, time: Period, sums: Sequence[Span]) -> bool:

@@ -39,9 +39,14 @@ _TOK: Final = {"쓰리": 3, "파이브": 5, "텐": 10}
 _MULTIPLES: Final = {"doubl": 2, "tripl": 3, "quadrupl": 4, "quintupl": 5, "tenfold": 10}
 _DOUBLE: Final = re.compile(
     r"(?<![A-Za-z-])(?P<stem>doubl|tripl|quadrupl|quintupl)(?:(?:es|ed|ing)(?![A-Za-z-])|"
+    r"e(?:(?<=will double)|(?<=ould double)|(?<=to double)|(?<=will triple)|(?<=ould triple)|(?<=to triple))(?![A-Za-z-])|"
     r"e(?=[ ](?:the|its|our|their|his|by|in|to|from|that|this|over|what|AI|within|"
     r"annual|"
     r"domestic|national|public|spending|funding|investment|capacity|production|output)\b|[.,;]|\Z))"
+)
+_TWICE: Final = re.compile(
+    r"(?<![A-Za-z-])(?P<twice>[Tt]wice)(?= (?:as|the|its|their|that|what)\b)|(?P<korean>갑절)|"
+    rf"by a factor of (?P<factor>\d{{1,4}}(?![\d,.]\d)|{_SMALL_WORDS})(?![A-Za-z])"
 )
 _FOLD: Final = re.compile(
     rf"(?<![A-Za-z])(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)?-?(?P<fold>{_SMALL_WORDS}|"
@@ -54,7 +59,7 @@ _FRACTIONS: Final = re.compile(
     r"|(?<![A-Za-z-])(?<!first )(?<!second )(?<!latter )(?<!other )(?P<half>[Hh]alf)(?=[ ](?:of[ ])?(?:the|"
     r"all|its|their|our)[ ](?!year|decade|first|century))"
     r"|(?<!\d)(?P<whole>[1-9]\d?)분의[ ]?(?P<share>[1-9]\d?)(?!\d)"
-    r"|(?P<jeol>절반)(?=[ ]?(?:이상|이하|가량|정도|을|이|은|의|으로|까지|에))"
+    r"|(?P<jeol>절반)(?=[ ]?(?:이상|이하|가량|정도|수준|가까이|을|이|은|의|으로|까지|에))"
 )
 _PARTS: Final = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
 _COUNTS: Final = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4}
@@ -77,6 +82,9 @@ _FIXED_HINTS: Final = (
     "tenth",
     "alf",
     "절반",
+    "wice",
+    "갑절",
+    "factor of",
     "분의",
 )
 
@@ -115,6 +123,9 @@ def fixed(text: str) -> Iterator[Amount]:
         value = WORDS.get((match["tens"] or "").lower(), 0) + (WORDS | SCALES).get((match["fold"] or "").lower(), 0)
         if value:
             yield _whole(match, Kind.MULTIPLIER, Fraction(value), 1000, TIMES)
+    for match in _TWICE.finditer(text):
+        factor = match["factor"] or "two"
+        yield _whole(match, Kind.MULTIPLIER, Fraction(WORDS.get(factor) or int(factor)), 1000, TIMES)
     for match in _FRACTIONS.finditer(text):
         part = Fraction(1, 2)
         if match["many"] or match["whole"]:
