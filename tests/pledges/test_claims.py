@@ -387,7 +387,7 @@ def test_a_hundred_pages_that_all_differ_are_told_of_a_few_times_each() -> None:
     found = between(said, suggest(said))
     times = Counter(id(one) for finding in found for one in finding.mentions)
     assert set(times) == {id(one.mention) for one in said}, "each is told of"
-    assert len(found) < 4 * len(said) < len(list(combinations(said, 2)))
+    assert len(found) < 6 * len(said) < len(list(combinations(said, 2)))
 
 
 def test_status() -> None:

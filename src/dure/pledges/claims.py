@@ -262,25 +262,22 @@ def _of_one_thing(text: str, place: Span, mention: Mention) -> bool:
 # 4. Several documents
 
 
-_TOLD: Final = (
-    3  # contradictions of one kind that are told of a mention: a hundred pages that all differ would make ten thousand
-)
+_TOLD: Final = 5  # contradictions that are told of a mention: a hundred pages that all differ would make ten thousand
 
 
 def between(said: Sequence[Said], links: Iterable[Suggestion]) -> list[Disagreement]:
     """What linked mentions contradict each other in: sums, dates, actors; and the revisions among them.
 
-    Of a mention that contradicts many, the first few of each kind are told (by the order of `links`, so the closest), and a
-    contradiction is left out only where both of its mentions have had theirs.
+    Of a mention that contradicts many, the first few are told (in the order of `links`, so the closest); a link is left out only
+    where both of its mentions have had theirs.
     """
-    told: Counter[tuple[Conflict, int]] = Counter()
+    told: Counter[int] = Counter()
     found: list[Disagreement] = []
     for link in links:
-        for one in _between(said[link.first], said[link.second], link):
-            places = ((one.kind, link.first), (one.kind, link.second))
-            if min(told[place] for place in places) < _TOLD:
-                told.update(places)
-                found.append(one)
+        if min(told[link.first], told[link.second]) < _TOLD:
+            new = list(_between(said[link.first], said[link.second], link))
+            told.update({link.first: len(new), link.second: len(new)})
+            found += new
     return found
 
 

@@ -23,7 +23,7 @@ NEAR_MILLI: Final = 20  # two sums within 2 % are the same sum: pages round
 ABROAD_MILLI: Final = 50  # in two currencies within 5 %: each page rounds, and has the rate of some day near its own
 _SCORES: Final = {"actor": 250, "kin": 200, "value": 350, "period": 150, "words": 350, "other_actor": -100}
 _NEIGHBOURS: Final = 300  # of those that share a sum, or an actor and a word, so many of the last are looked at
-_CLOSEST: Final = 100  # of which each is compared with so many that share the most
+_CLOSEST: Final = 40  # of which each is compared with so many that share the most
 _WORDS_LEAST: Final = 2  # one word in common says nothing
 _WORDS_FULL: Final = 500  # share in thousandths of the shorter sentence's words from which `words` counts in full
 
@@ -101,7 +101,7 @@ def suggest(said: Sequence[Said], rates: Rates | None = None) -> list[Suggestion
     """Links among mentions with a score of `SUGGESTED` or more, the best first.
 
     Sums in two currencies are compared at the rate of either page's day, within 5 %; without `rates`, or without a day, they
-    say nothing. Only mentions of one kind that share a sum, or an actor and words, are compared, each with the 100 before it
+    say nothing. Only mentions of one kind that share a sum, or an actor and words, are compared, each with the 40 before it
     that share the most (so that time grows with their number, not its square); an opinion is linked to nothing.
     """
     sides = _sides(said, rates)
