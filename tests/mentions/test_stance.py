@@ -21,7 +21,7 @@ commitment|1.4 trillion won|The 2026 budget allocates 1.4 trillion won to accele
 commitment|$500 million|The cabinet approved $500 million for the programme on Monday.
 commitment|£1 billion|The UK pledged £1 billion to scale up its compute.
 commitment|€10 billion|The Commission announced a €10 billion package for AI factories.
-commitment|5,000 researchers|The agency plans to train 5,000 researchers over three years.
+aim|5,000 researchers|The agency plans to train 5,000 researchers over three years.
 commitment|50,000 GPUs|Samsung signed a contract to purchase 50,000 GPUs.
 commitment|3 trillion won|The minister said the government would spend 3 trillion won on data centres by 2030.
 commitment|94.6 billion won|A total of 94.6 billion won has been earmarked for the lab.
@@ -57,7 +57,7 @@ opinion|3 trillion won|The gap could widen to 3 trillion won.
 opinion|30%|Analysts say prices will fall 30% next year.
 opinion|1 trillion won|The project may cost 1 trillion won.
 opinion|$1 trillion|The market is projected to grow to $1 trillion.
-commitment|-|The government has announced plans to support open-source models.
+aim|-|The government has announced plans to support open-source models.
 commitment|-|The two countries agreed to share best practices.
 aim|-|The ministry intends to turn the talks into a joint initiative.
 aim|-|The government is pursuing the adoption of domestic chips.

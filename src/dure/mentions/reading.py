@@ -85,7 +85,7 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
         period = _period(sentence, amount.span, times, spans, how)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
-        if who.actor is None and period is None and how is Stance.UNCLEAR:
+        if who.actor is None and period is None and not rule:
             continue  # a price, a score: a sum that nobody is said to do anything with
         if _is_past(period, document) and rule in _BINDING:
             how = Stance.FACT

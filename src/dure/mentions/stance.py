@@ -55,16 +55,32 @@ _SAID: Final = (
     r"promised|pledged|explained)"
 )
 
-_PLAN: Final = (
-    r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|is set|are set|"
-    r"is due|are due|"
-    r"(?:is|are|be) scheduled|slated|(?:is|are) poised|proposes|proposed) to"
+_PLAN: Final = r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|proposes|proposed) to"
+_DUE: Final = r"(?:(?:is|are|was|were) (?:all |now |also )?(?:set|due|scheduled|slated|poised|earmarked)|be scheduled|slated) to"
+_POSSIBLE: Final = (  # what somebody may do is open; what may come of it is a forecast
+    r"(?:may|might|could) (?:also |still |yet |soon |even |instead )?(?:buy|purchase|invest|spend|build|order|rent|lease|fund|"
+    r"host|acquire|sell|procure|join|allocate|provide|offer|supply|sign|commit|open|move|take part|choose|be (?:bought|purchased|"
+    r"built|spent|invested|ordered|allocated|provided|supplied|added|offered|scrapped|cancelled|cut))"
+)
+_GATHER: Final = (  # what money and machines are for: after a past deed, an aim
+    r"to (?:help (?:to )?|jointly )?(?:mobili[sz]e|gather|raise|attract|leverage|unlock|draw in|build|create|train|deploy|double|"
+    r"triple|quadruple|invest|spend|buy|purchase|procure|acquire|install|expand|establish|develop|produce|support|fund|provide|"
+    r"secure|deliver|host|add|set up|open|launch|quintuple|scale|supply|construct|increase|boost|bring|reach|generate|cover)"
+)
+_SUMS: Final = (
+    r"(?:outlay|budget|funding|investments?|package|envelope|endowment|grants?|subsid(?:y|ies)|loans?|allocations?|appropriation|"
+    r"funds?|pledges?|commitments?)"
 )
 
 # In order of precedence at one place. A rule whose stance is None is looked through.
 _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
-    ("en-undecided", Stance.UNCLEAR, r"(?:whether|undecided|yet to (?:decide|be decided)|(?:is|are|was|"
-        r"were) (?:still |also |now )?(?:considering|mulling|weighing)|not (?:yet )?(?:been )?decided|too early to)"),
+    ("en-undecided", Stance.UNCLEAR, r"(?:whether|undecided|unclear|unconfirmed|yet to (?:decide|be|confirm|say|announce|choose|"
+        r"approve|sign)[a-z]*|(?:(?:is|are|was|were|be|being|been) (?:still |also |now |reportedly |said to be |actively |being )*)?"
+        r"(?:consider(?:ing|ed)|mulling|mulled|weighing|weighed|debating|debated|discussing|discussed|exploring|studying|"
+        r"reviewing|negotiating|negotiated|in (?:early |advanced |preliminary )?(?:talks|discussions|negotiations)|"
+        r"under (?:consideration|review|discussion|negotiation|study))|considers|(?:has|have|had|was|were|is|are|did) not (?:yet )?"
+        r"(?:been )?(?:decided?|confirm(?:ed)?|disclosed?|said|say|announced?|approved?|finali[sz]ed?|settled)|no (?:final )?decision|"
+        r"too early to|remains to be seen|" + _POSSIBLE + r"|rumou?red)"),
     ("en-goal-met", _F, r"(?:met|reached|hit|exceeded|missed|surpassed|achieved) (?:its|the|their|a|"
         r"that) (?:[a-z0-9-]+ ){0,2}?(?:targets?|goals?)"),
     ("en-goal", _A, r"(?:goals?|targets?|aims?(?= (?:is|are|was|of))|objectives?|ambitions?|visions?|"
@@ -80,11 +96,14 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-aim", _A, r"(?:aim(?:s|ed|ing)?(?: to| at| for)?|seek(?:s|ing)?|sought|hop(?:es?|ed|ing) (?:to|for|that)|"
         r"wants?(?: to)|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
      r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing) to|would like to|(?:is|are) eyeing|eyes|"
-     r"(?:is|are|been) (?:also |actively |now )?(?:pursuing|exploring|discussing)|working towards?|expects?|"
-     r"foresees?|envisag(?:es?|ed)|envisions?|intends? to|intended to)"),
+     r"(?:is|are|been) (?:also |actively |now )?pursuing|working towards?|expects?|(?:has |have )?(?:requested|asked (?:for|parliament|"
+     r"congress|the [a-z]+ for)|applied for|bid for)|request(?:s|ing)|"
+     r"foresees?|foreseen|envisag(?:es?|ed)|envisions?|intends? to|intended to|(?:keen|eager|determined|ready|hoping|trying|working|"
+     r"racing) to|(?:is|are|was|were) (?:also |now |currently |meant |intended )?(?:planned|planning|meant)|planned)"),
     ("en-purpose", _A, r"(?:with a view to|efforts? to|push(?:ing|es)? to|(?:in a |its |their )bid to|"
      r"(?:in order |so as )?to (?:" + _OUTCOMES + r"))"),
-    ("en-judge", _O, r"(?:should|must(?! have)|ought to|needs? to|has to|have to|needs|had better|may|might|could|"
+    ("en-judge", _O, r"(?:should|must(?! have)|ought to|(?<!funding )(?<!energy )(?<!power )(?<!computing )(?:needs? to|needs)|"
+        r"(?:is|are|be|was|were) (?:still )?(?:needed|required|necessary)|requires?|an estimated|has to|have to|had better|may|might|could|"
         r"essential|imperative|crucial|vital|insufficient|inadequate|not enough|"
      r"too (?:small|little|late|low|slow|modest)|unrealistic|falls? (?:far )?short|doubt(?:s|ed|ful)?|call(?:s|ed|"
      r"ing) (?:for|on)|urg(?:es?|ed|ing)|recommend(?:s|ed|ing)?|argu(?:es?|ed|ing)|"
@@ -93,35 +112,48 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"(?:potential|possible) (?:use|for|to)|can be (?:met|used|harnessed|reached|achieved)|opportunit(?:y|"
      r"ies) (?:for|include|to)|if (?:it|the|korea|we|they))"),
     ("en-would", _O, r"would"),
-    ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|agree(?:d|s)|resolved|pledg(?:ed|es|ing)|promis(?:ed|es|ing)|"
-        r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|guarantee(?:d|s)|contracted|mandat(?:ed|es))"
+    ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|decision to|agree(?:d|s)|resolved|pledg(?:ed|es?|ing)|promis(?:ed|es?|ing)|"
+        r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|commitment to|guarantee(?:d|s)|contracted|mandat(?:ed|es))"
      r"(?: itself| themselves| in principle)?(?: to| that)?"),
     ("en-budget", _C, _DONE + r"(?:allocat(?:ed?|es|ing|ions?)|earmark(?:s|ed|ing)?|sets? aside|setting aside|"
         r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?|finali[sz]e[sd]?|"
-     r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|is backed by|"
-     r"green-?lit|assign(?:s|ed))"),
-    ("en-plan", _C, r"(?:" + _PLAN + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
+     r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|(?<!-)(?:backed|underpinned|"
+     r"financed) (?:by|with)|dedicat(?:ed|es|ing)|devot(?:ed|es|ing)|reserv(?:ed|es)|"
+     r"green-?lit|green-?lights?|assign(?:s|ed)|endorsed|enacted|adopted|legislated|ratified)"),
+    ("en-plan", _A, _PLAN),
+    ("en-due", _C, r"(?:" + _DUE + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
         r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
         r"held)|"
-     r"(?:is|are) (?:getting )?(?:ready|preparing) to|(?:is|are) (?:scheduled|slated|due|planned)|"
-     r"scheduled (?:for|to)|slated (?:for|to))"),
-    ("en-plans", _C, r"plans?(?: (?:to|for|of|calls?|includes?|involves?|worth|that))?(?= [a-z0-9$])|plans?"),
+     r"(?:is|are) (?:getting )?(?:ready|preparing) to|(?:is|are|was|were) (?:scheduled|slated|due)|"
+     r"scheduled (?:for|to)|slated (?:for|to)|due (?:to|in|by|for)|under construction|on track (?:to|for))"),
+    ("en-plan-to", _A, r"(?:plans?|proposals?|bids?) (?:to|calls? for|foresees?|that)"),
+    ("en-plans", _C, r"plans?(?: (?:for|of|includes?|involves?|worth))?"),
     ("en-will", _C, r"(?:will|shall|[’']ll|won[’']t|is going to|are going to)"),
     ("en-contract", _C, _DONE + r"(?:signed|inked|sealed|struck|concluded|awarded|placed|"
         r"clinched)(?: [^ ,;]{1,20}){0,7}? (?:agreements?|contracts?|deals?|mou|memorandum|orders?|pacts?|"
-        r"accords?|treaty)"),
+        r"accords?|treaty)|(?:deals?|contracts?|agreements?|mou|accord|pact) (?:to|for|worth|under which|valued|will see)"),
+    ("en-told-plan", _A, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|revealed|confirmed|published) "
+        r"(?:[a-z0-9-]+ ){0,3}?(?:plans?|proposals?|intentions?) to"),
     ("en-announced-plan", _C, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|"
-        r"published) (?:[a-z0-9-]+ ){0,4}?(?:plans?|package|programmes?|programs?|roadmap|strategy)(?: (?:to|for|"
+        r"published) (?:[a-z0-9-]+ ){0,4}?(?:package|programmes?|programs?|roadmap|strategy)(?: (?:to|for|"
         r"of|that))?"),
     ("en-said", None, _SAID + r" (?:that|on|in|it|he|she|they)"),
     ("en-announced", _C, _DONE + r"(?:announc|unveil)(?:ed|es|ing)|announcement of|(?:laid|set) out|"
         r"(?<!as )outlin(?:ed|es)|rolled out"),
-    ("en-spends", _C, r"(?:(?:is|are) (?:also |now |currently )?(?:investing|spending|providing|committing|"
-        r"injecting|channell?ing|pouring|funding|offering|contributing)|invests?|spends?|injects?|commits|"
-        r"contributes?|funds)"),
+    ("en-spends", _C, r"(?:(?:is|are) (?:also |now |currently )?(?:investing|spending|providing|committing|putting|pumping|"
+        r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|making|adding|"
+        r"installing|deploying|expanding|doubling|tripling)|(?<!to )(?:invests?|spends?|injects?|commits|pours|pumps|backs|bets|buys|"
+        r"orders|launches|unveils|doubles|triples|builds|contributes?|funds|lines? up))"),
+    ("en-headline", _C, r"(?<=[a-z.] )(?<!plan )(?<!how )(?<!ability )to (?:invest|spend|build|buy|provide|fund|deploy|launch|open|"
+        r"supply|create|get|receive|host|install|double|triple|pour|pump|inject|commit|allocate|train|secure|purchase|procure|"
+        r"add|expand|boost|establish|set up|give)"),
+    ("en-sums", _C, _SUMS + r" (?:of|worth|totall?ing|amounting to|valued at)"),
+    ("en-since", _F, r"(?:after|having|since|by|despite|following) (?:already )?(?:spending|investing|securing|buying|building|"
+        r"raising|training|installing|receiving|opening|allocating|spent|invested|secured|bought|built|raised|trained|received)|"
+        r"(?:was|were|been|has|have)? ?(?:shelved|cancell?ed|scrapped|axed|withdrew|withdrawn|abandoned|slashed|delayed)"),
     ("en-was", _F, r"(?:(?:had|was|were)(?: been)?|(?:has|have) (?:already |now |also |since |"
         r"so far )?(?:been )?[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
-     r"spent|invest(?:ed)|opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
+     r"spent|invest(?:ed)|amount(?:s|ed) to|represent(?:s|ed)|equals|equates? to|makes up|made up|costs|numbers|opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
      r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"
      r"grew|grown|increased|decreased|declined|reached|stood|stands|account(?:ed|s) for|total(?:l?ed|s)|recorded|"
      r"won (?:an?|the)|raised|held|hosted|supported|provided|granted|hired|produced|"
@@ -158,7 +190,7 @@ _SAYING: Final = re.compile(r"\b" + _SAID + r"\b")
 
 _LEADING: Final = frozenset(
     (
-        "en-undecided", "en-will", "en-would", "en-judge", "en-forecast", "en-plan", "en-aim", "en-decided", "en-announced-plan",
+        "en-undecided", "en-will", "en-would", "en-judge", "en-forecast", "en-plan", "en-plan-to", "en-due", "en-headline", "en-aim", "en-decided", "en-told-plan", "en-announced-plan",
     )
 )  # fmt: skip
 _COMPLETED: Final = re.compile(r"(?: (?:to|be|have|been|not|also|now|further|help|jointly|[a-z]{2,12}ly)){0,4} ?")
@@ -233,11 +265,11 @@ _RESULTS: Final = (Kind.SHARE, Kind.RANK, Kind.MULTIPLIER)
 # Rules that say something is to be done: what makes a sentence without a sum a milestone.
 PROMISING: Final = frozenset(
     (
-        "en-will", "en-plan", "en-decided", "en-announced-plan", "en-aim", "en-aim-plan", "en-contract", "en-said-would",
+        "en-will", "en-plan", "en-plan-to", "en-due", "en-decided", "en-told-plan", "en-announced-plan", "en-aim", "en-aim-plan", "en-contract", "en-said-would",
         "en-budget", "ko-decided", "ko-plan", "ko-will", "ko-present", "ko-aim", "ko-budget",
     )
 )  # fmt: skip
-_SOFT: Final = frozenset(("en-goal", "en-purpose", "en-plans", "en-was", "en-spends"))
+_SOFT: Final = frozenset(("en-goal", "en-purpose", "en-plans", "en-was", "en-spends", "en-headline", "en-sums", "en-since"))
 
 
 def stance(sentence: str, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
@@ -320,23 +352,91 @@ _STANCES: Final = {rule: sort for rule, sort, _ in (*_EN, *_KO) if sort is not N
 
 def _english(read: _Read, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
     text, found = read.text, read.cues
-    if amount is None:
-        cue = _main(found, actor)
-    else:
-        after = _EN_AFTER_AIM.match(text, amount.span.end)
-        if after and "-" not in text[amount.span.end : amount.span.end + 1]:
-            return _A, "en-goal"
-        begin, end = _clause(text, amount)
-        left = [one for one in found if begin <= one.start and one.end <= amount.span.start]
-        right = [one for one in found if amount.span.end <= one.start < end]
-        cue = left[-1] if left else right[0] if right else None
-        cue = _passed_by(text, left, cue)
+    if _OPEN.search(text):
+        return Stance.UNCLEAR, "en-if-approved"
+    cue = _main(found, actor) if amount is None else _governing(text, found, amount)
+    if isinstance(cue, tuple):
+        return cue
     if cue is None:
         return (_F, "en-is") if _WEAK.search(text) else (Stance.UNCLEAR, "")
-    planned = cue.rule in ("en-plan", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
+    planned = cue.rule in ("en-due", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
     if planned and amount is not None and _RAISES.search(text, cue.end, amount.span.start):
         return _A, "en-aim-plan"
     return _weighed(text, cue, period)
+
+
+def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[Stance, str] | None:
+    """The cue on which a sum depends, or at once a stance where the words right beside the sum tell it."""
+    start, end = amount.span.start, amount.span.end
+    after = _EN_AFTER_AIM.match(text, end)
+    if after and "-" not in text[end : end + 1]:
+        return _A, "en-goal"
+    if text[:start].endswith("from ") and text.startswith(" to ", end):
+        return _F, "en-from"
+    begin, stop = _clause(text, amount)
+    left = [one for one in found if begin <= one.start and one.end <= start]
+    right = [one for one in found if end <= one.start < stop]
+    if right and (_is_subject(text, begin, amount, right[0]) or _bound(text, amount, right[0])):
+        return right[0]
+    cue = _passed_by(text, left, left[-1] if left else right[0] if right else None)
+    if cue is None or cue.start >= end:
+        return cue
+    if _STANCES[cue.rule] is _F:
+        return _deed(text, cue, amount) or cue
+    if cue.rule == "en-headline":
+        return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
+    if cue.rule == "en-sums" and len(left) > 1 and left[-2].rule == "en-was":
+        return left[-2]
+    return cue
+
+
+_OPEN: Final = re.compile(
+    r"\b(?:if (?:it is |they are |it were )?(?:approved|passed|confirmed|adopted|ratified|granted|parliament|lawmakers)|"
+    r"(?:subject to|pending|awaiting|awaits?|conditional on|contingent on) (?:[a-z’'-]+ ){0,4}?(?:approval|decision|vote|consent|review)|"
+    r"reportedly (?:plan|planning|plans|in talks|considering|weighing|preparing|looking|seeking)|"
+    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|remains? (?:undecided|unclear|open|unconfirmed|to be))\b"
+)
+_BOUNDARY: Final = re.compile(
+    r"(?:^|[,;:—–(“\"]|\b(?:that|and|but|while|as|where|when|whereas|though|although|said|says|confirmed|announced|means|because|"
+    r"which|with|plus))\s*(?:(?:the|a|an|another|additional|further|some|about|around|up to|more than|over|at least|almost|nearly|only|"
+    r"just|roughly|approximately|first|remaining|final|other|initial|total of|of|this|that|these|those|extra|whole|full|new|"
+    r"larger|biggest|portion|part|significant|as much as|as many as)\s+){0,6}$"
+)
+_OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()-]+){0,6} ?$")
+_DEEDS: Final = re.compile(
+    r"(?:launched|introduced|created|established|set up|published|raised|unveiled|started|began|begun|revealed|presented|announced)$"
+)
+_CHEST: Final = re.compile(
+    r"[ -](?:[a-z-]+ ){0,4}?(?:funds?|programmes?|programs?|packages?|investments?|initiatives?|schemes?|pledges?|commitments?|strategy|"
+    r"units?|grants?|subsid(?:y|ies)|funding|drive|push|mission|facility|calls?|tenders?|missions?|budget)\b"
+)
+_HELD_OUT: Final = re.compile(_GATHER + r"\b")
+_HELPED: Final = re.compile(r"(?:help(?:ed|s)|managed|used|began|started|continued|enabled|able|allowed|went on|cost|paid) $")
+
+
+def _is_subject(text: str, begin: int, amount: Amount, cue: Cue) -> bool:
+    """Whether a sum is what the verb on its right is said of: "said £750 million of funding will go to"."""
+    start, end = amount.span.start, amount.span.end
+    if cue.start - end > 60 or cue.rule in ("en-headline", "en-plan-to", "en-plans", "en-sums", "en-goal", "en-purpose", "en-since"):
+        return False
+    return _OWN_NOUN.fullmatch(text, end, cue.start) is not None and _BOUNDARY.search(text[max(begin, start - 60) : start]) is not None
+
+
+def _bound(text: str, amount: Amount, cue: Cue) -> bool:
+    """Whether a participle on a sum's right says what became of it: "$2 billion earmarked for", "€1 billion in aid spent on"."""
+    participle = cue.rule in ("en-budget", "en-decided") and " " not in text[cue.start : cue.end].removesuffix(" to")
+    return participle and re.fullmatch(r"(?: in)?(?: [a-z]+){0,2} ", text[amount.span.end : cue.start]) is not None
+
+
+def _deed(text: str, cue: Cue, amount: Amount) -> tuple[Stance, str] | None:
+    """What a verb of the past leaves open: a fund that was launched is bound money, what it was launched *to* do an aim."""
+    between = text[cue.end : amount.span.start]
+    purpose = _HELD_OUT.search(between)
+    if purpose and not _HELPED.search(text[cue.start : cue.end + purpose.start()]):
+        return _A, "en-purpose"
+    if amount.kind is Kind.MONEY and _DEEDS.search(text[cue.start : cue.end]) and len(between) < 60:
+        return (_C, "en-fund") if _CHEST.match(text, amount.span.end) else None
+    return None
 
 
 _RAISES: Final = re.compile(r"\b(?:rais|increas|expand|lift|boost|grow|cut|reduc|lower|multipl|scal)")
@@ -362,11 +462,14 @@ def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
     return next((one for one in after if one.rule not in _SOFT), after[0] if after else None)
 
 
+_EVERY: Final = re.compile(r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b")
+
+
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
         said = _SAYING.search(text, 0, cue.start)
         return (_C, "en-said-would") if said else (_O, cue.rule)
-    if cue.rule == "en-spends" and (period is None or period.kind in ("in", "on")):
+    if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
     return _STANCES[cue.rule], cue.rule
 
