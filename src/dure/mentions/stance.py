@@ -205,12 +205,15 @@ def _table(rules: Sequence[tuple[str, Stance | None, str]], edge: str, end: str)
 _EN_CUES: Final = _table(_EN, r"(?<![a-z0-9-])", r"(?![a-z0-9-])")
 
 _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
-    ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되)지 않|미정|검토(?: 중|하고|한다|에)|타진|저울질|"
-        r"알 수 없|알려지지 않"),
+    ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되|확인되|공개되)지 않|미정|미확정|(?:검토|논의|협의|조율|협상|고민|저울질)(?: ?중|하고|한다|에 |가 진행|해 나가|할 |"
+        r"하기로|합니다|되고|된다)|타진|저울질|고심|알 수 없|알려지지 않|여부|[할될지는갈릴]지(?:는|를|도)? (?:아직|결정|정|불|미|논|확|고)|"
+        r"(?:할|될|릴|칠|울|갈) 것으로 (?:알려졌|전해졌|알려진|전해진)|결론(?:을 내지|이 나지)|확답|저울질|가닥"),
     ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
         r"한다|하)|예측(?:된|했|했다)|관측(?:이다|된|이 나)|내다봤|내다보|추정(?:된|했|되)|"
      r"(?:것으로|으로|로) (?:보인다|보고|보이|예상|전망|추산|기대)|수 있(?:다|을|으)|가능성|기대(?:된다|를 모)|"
      r"(?:ㄹ|을|할|될) 것이라는 (?:전망|관측|분석)"),
+    ("ko-forecast", _O, r"(?:늘어날|불어날|증가할|감소할|줄어들|떨어질|오를|커질|이를|넘을|넘길|넘어설|달할|도달할|웃돌|성장할|높아질|낮아질|필요할|"
+        r"부족할|빨라질|상승할|하락할|벌어질|걸릴|소요될|육박할|확대될) (?:것|전망|가능성|듯)"),
     ("ko-judge", _O, r"(?:해|아|어|여|져|려|와|꿔|둬|워|춰|켜|쳐|라|가|나|서|줘|혀|겨|써|봐|돼|내|대|세|"
         r"매)야 ?(?:한다|할|하|했|합니다|만|된다|돼)|필요(?:하다|가 있|성|하며|하고|합니다|할)|부족하|부족한|"
         r"지적(?:했|이|한|된|하)|주장(?:했|한|하)|촉구|"
@@ -220,17 +223,16 @@ _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
      r"(?:도약|진입|달성|올라서|끌어올|올려놓|거듭나|견인|선도)[가-힣]{0,3} ?(?:계획|방침|예정|구상|것이다|것이라|"
      r"겠다|다는|하겠|한다는|기 위|하기 위|위해|복안|청사진|한다)|(?:되|거듭나|도약하|올라서|진입하|선도하)겠|"
-     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|(?:도약|진입|달성|강국|되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
+     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|청사진|추진(?:한다|합니다|하고 있|된다)|요청(?:했|한다|하고|할)|신청(?:했|한다)|건의(?:했|한다)|검토해 나|비전|(?:도약|진입|달성|강국|되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
     ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"
         r"합의(?:했|한|하|를)|체결(?:했|한|하)|결정(?:했|한|하|됐)|맺(?:었|고)|공약"),
-    ("ko-budget", _C, r"확정(?:했|됐|한|된|돼|하)|편성(?:했|됐|한|된|하|돼)|배정(?:했|됐|한|된|하|돼)|책정(?:했|"
-        r"됐|한|된|하|돼)|의결(?:했|됐|한|된|하)|반영(?:했|됐|한|된|하)|통과(?:했|됐)|승인(?:했|됐|한)|배분(?:했|"
-        r"됐)|할당(?:했|됐)|증액(?:했|됐|한|하)"),
+    ("ko-budget", _C, r"(?:확정|편성|배정|책정|의결|반영|배분|할당|증액|마련|지정|계상|승인)(?:했|됐|되었|하였|한|된|돼|하|되|키로|할)|통과(?:했|됐|되었|시)|"
+        r"예산[가-힣0-9,.조억만천 ()]{0,40}(?:으로|로) (?:[가-힣]{1,5} )?(?:확대|증액|늘|인상|상향)(?:했|됐|렸|하|된)"),
     ("ko-plan", _C, r"계획(?:이다|이라|을|할|하고|하에|이며|으로|입니다|임|이고|대로|한|됐|하|도|은|에)?|"
-        r"방침(?:이다|이라|을|입니다|임|이며|으로|도)?|예정(?:이다|이라|된|됐|입니다|임|이며|으로|대로|인)?|"
+        r"방침(?:이다|이라|을|입니다|임|이며|으로|도)?|예정(?:이다|이라|된|됐|입니다|임|이며|으로|대로|인)?|(?:할|될|릴) 예정|"
         r"나선다|나설|나서기로|나섭니다|착수한다|돌입한다"),
     ("ko-will", _C, r"겠(?:다|습니|으며|고)|(?:할|될|릴|칠|울|을|낼|줄|갈|들|길|킬|쓸|살|볼|둘|꿀|출|설|올|알|질|"
-        r"늘|높일|이룰|만들) 것(?:이다|이라|입니다|임|이며)|ㄹ 것"),
+        r"늘|높일|이룰|만들|쓸|쏟|들일|지을|세울|나설|내놓을|쏟아부을) 것(?:[”’\"']{0,2}이(?:다|라|며|고)|입니다|임|으로 ?(?:밝|전|말))|ㄹ 것"),
     ("ko-state", _F, r"(?:차지|의존|해당|보유|달|운영|이용|사용|활용|기록|존재|상회|하회|의미|근무|소비|가동|불과|"
         r"포함|재직|필요로|담당|점유|생산|상당|보유하고|처리)(?:한다|하고|하며|합니다|했|하는)|에 달(?:한다|했|"
         r"하)|불과(?:하|했)|수준이다|뿐이다|그쳤|그친다|머물"),
@@ -239,10 +241,14 @@ _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"매입|건설|착공|배포|개방|부담|출자|발행|공모|교육|전환|지급|보급|신축|증설|운용|보조|개최|선보인|내놓는|"
         r"쏟아붓는|건립|연다|세운|짓는|뽑는|키운|돕는|만든|푼다|들인|사들인|늘린|높인|줄인)"
      r"(?:한다|합니다|된다|됩니다|다(?![가-힣])|다고|하게 된다|할 수 있도록 한다|해 나간다|해나간다|키로)"),
-    ("ko-present", _C, r"(?:쏟아붓|내놓|짓|뽑|돕)는다|(?:들어간|쓰인|맡긴)다|(?:연|세운|키운|만든|들인|늘린|높인|"
+    ("ko-present", _C, r"(?:투입|투자|지원|공급|구축|확보|도입|제공|조성|출자|배치|집중|배분|할당|활용|매입|구매|임차|임대|발주|출연|신설|증설|완공|착공|가동|"
+        r"설립|건설|양성|육성|선발|모집|보급|집행|확대|충당|배정|편성|부담|지급)(?:(?:을|를) (?:시작|추진|확대|본격화)한다|에 (?:쓴|쓰인|들어간|나선|착수한)다|되며|되고(?! 있)|"
+        r"될 |하게 되|에 쓰)"),
+    ("ko-present", _C, r"(?:쏟아붓|내놓|짓|뽑|돕|받|맡|갖추)는다|(?:들어간|쓰인|맡긴|쓴|건넨|보탠|푼|돌린|쏟는|얹는)다(?!는)|(?:연|세운|키운|만든|들인|늘린|높인|"
         r"줄인|선보인|꾸린|푼|띄운|댄|준|나눠준)다(?![가-힣])|(?:연|세운|키운|만든|들인|늘린|높인|줄인|꾸린)다고"),
     ("ko-said", None, r"(?:밝혔|말했|전했|설명했|덧붙였|알렸|보도했|강조했|밝힌|전한|귀띔|언급했|밝히|소개했|"
         r"역설했|당부했)"),
+    ("ko-past", _F, r"(?:한|된|은|낸|린|긴) (?:데 (?:이어|그치|그친|불과)|바 있|적이? 있|결과|뒤|후|이후)|(?:해당|달|상당)하(?:던|였)|에 불과|뿐이"),
     ("ko-announced", _C, r"(?:발표|공개|공표|선언|천명)(?:했|한|하|됐)|내놨|내놓았|제시했|공고했"),
     ("ko-was", _F, r"(?:[가-힣](?<=[했됐였었았랐렸냈났섰뒀졌갔왔켰웠쳤겼봤샀썼잡컸탔깼셨쳤혔폈녔줬꿨췄]))(?:다|고|"
         r"으며|지만|는데|던|습니다|음)|하고 있다|고 있(?:다|으며|습니다)|중이다|집계|나타났|이뤄졌|지난해|작년|"
@@ -480,18 +486,60 @@ def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
         promising = [one for one in found if one.rule in PROMISING or _STANCES[one.rule] is _O]
         cue = promising[-1] if promising else found[-1] if found else None
         return (_STANCES[cue.rule], cue.rule) if cue else (Stance.UNCLEAR, "")
+    beside = _beside_ko(text, amount)
+    if beside is not None:
+        return beside
     right = [one for one in found if one.start >= amount.span.end]
-    cue = next((one for one in right if one.rule not in ("ko-is",)), None)
+    cue = _predicate(text, [one for one in right if one.rule != "ko-is"])
     left = next(iter(reversed(list(_KO_LEFT.finditer(text, 0, amount.span.start)))), None)
-    if cue is None or cue.rule == "ko-is":
-        return _noun(left, bool(right))
-    if (
-        cue.rule == "ko-plan"
-        and amount.kind in _RESULTS
-        and re.search("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일", text[amount.span.end : cue.start])
-    ):
+    if cue is None:
+        act = _KO_ACT.match(text, amount.span.end)
+        return (_C, "ko-act") if act and not (left and left.lastgroup == "view") else _noun(left, bool(right))
+    between = text[amount.span.end : cue.start]
+    if cue.rule == "ko-plan" and amount.kind in _RESULTS and _KO_RAISES.search(between):
         return _A, "ko-aim"
     return _STANCES[cue.rule], cue.rule
+
+
+_KO_RAISES: Final = re.compile("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일|달성|채울|채우")
+_KO_ACT: Final = re.compile(  # "2조원 투입", and "6만 장이 투입되는 사업이다"
+    r"(?:이|가|을|를|의|은|는)?[^.]{0,12}?(?:투입|투자|지원|구축|확보|공급|도입|조성|출자|편성|배정|증액|양성|매입|구매|들어가)"
+    r"(?:되는|하는|될|할|는|키로|(?=$|[…,.·\s](?!에|의|으로|로|목표|전망|필요|검토|추진)))"
+)
+_KO_GOAL: Final = re.compile(r"목표(?:인|치인|로 한|로 삼은|로 잡은)? $")
+_KO_BASE: Final = re.compile(r"(?:에서 (?=[^.]{0,14}[0-9])|보다 |(?:과|와) 비교하)")
+_KO_BESIDES: Final = re.compile(r"(?: 규모)? ?(?:외에|이외에|에 더해|에 이어|을 넘어|를 넘어|에 비해|대비)")
+_KO_HELD: Final = re.compile(
+    r"(?:확보|구매|투입|도입|편성|보유|구축|집행|지원|투자|공급|운영)(?:한|된|했던|하던|하고 있는|해 온|해온) (?:[가-힣A-Za-z]{1,12} ){0,2}$"
+)
+
+
+def _beside_ko(text: str, amount: Amount) -> tuple[Stance, str] | None:
+    """What the words right beside a Korean sum say of it: a goal, what it rises from, what is there already."""
+    before = text[max(0, amount.span.start - 40) : amount.span.start]
+    if _KO_GOAL.search(before):
+        return _A, "ko-goal"
+    if _KO_BASE.match(text, amount.span.end):
+        return _F, "ko-from"
+    if _KO_BESIDES.match(text, amount.span.end) and _KO_HELD.search(before):
+        return _F, "ko-held"
+    return None
+
+
+def _predicate(text: str, right: Sequence[Cue]) -> Cue | None:
+    """The predicate that a sum depends on: past one that only describes a noun, and up to the verb that judges what is quoted."""
+    for at, one in enumerate(right):
+        following = right[at + 1] if at + 1 < len(right) else None
+        if following is None or following.start - one.end > 24:
+            return one
+        gap = text[one.end : following.start]
+        if gap.startswith("는 ") or text[one.end - 2 : one.end] in ("하는", "다는"):
+            continue  # "확보한다는 목표", "85%에 해당하는 금액"
+        if text[one.end : one.end + 1] in ("고", "며") or text[one.end - 1] in "고라":
+            judged = following.rule in ("ko-forecast", "ko-judge", "ko-undecided") and len(gap) < 14
+            return following if judged else one
+        return one
+    return None
 
 
 def _noun(left: re.Match[str] | None, copula: bool) -> tuple[Stance, str]:
