@@ -63,6 +63,9 @@ def _table() -> dict[str, list[tuple[str, str, str]]]:
         for name in actor.names:
             put(name, actor.id)
     for country in COUNTRIES.values():
+        for name in country.names:
+            put(f"Government of {name}", country.government)
+            put(f"Government of the {name}", country.government)
         for adjective in country.adjectives:
             put(adjective, country.government, "adjective")
         for capital in country.capital:
@@ -76,7 +79,7 @@ _NAMES: Final = _table()
 
 # Words that refer to somebody named elsewhere, or to an office.
 _REFERENCE: Final = re.compile(
-    r"(?P<government>\b(?:[Tt]he|[Ii]ts|[Tt]heir|[Oo]ur)? ?(?:(?:central|federal|national|new|current|incoming|"
+    r"(?P<government>\b[Mm]inisters\b(?! of)|\b(?:[Tt]he|[Ii]ts|[Tt]heir|[Oo]ur)? ?(?:(?:central|federal|national|new|current|incoming|"
     r"previous) )?(?:government|administration|authorities|cabinet|state)\b(?! (?:of [A-Z]|agenc|agency|bod|"
     r"support|invest|fund|bond|official|spending|data|procure|procurement|-|back)))"
     r"|(?P<country>\b(?:[Tt]he|[Tt]his) (?:(?:Asian|European|East Asian|North American|island|Gulf|"
@@ -179,7 +182,7 @@ _FIRST_WORDS: Final = """
 the The this This its Its their Their our Our government administration authorities cabinet state central federal national new current
 incoming previous both Both they They it It he He she She we We Prime Premier President president Science science ICT Finance finance
 Industry industry Trade trade Education education Defense Defence defense defence Energy energy Health health Transport transport
-Environment environment Labor labor Commerce commerce Foreign foreign Minister minister Secretary Deputy Vice vice
+Environment environment Labor labor Commerce commerce Foreign foreign Minister minister Ministers ministers Secretary Deputy Vice vice
 """
 _FIRST: Final = frozenset(_FIRST_WORDS.split())
 

@@ -87,7 +87,7 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
             how, rule = stance(sentence, amount, period, who.actor)
         if who.actor is None and period is None and not rule:
             continue  # a price, a score: a sum that nobody is said to do anything with
-        if _is_past(period, document) and rule in _BINDING:
+        if rule in _BINDING and _is_past(period, document) and _is_term(period):
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
 
@@ -103,6 +103,11 @@ def _promises(here: Scan) -> bool:
 def _is_past(period: Period | None, document: Document) -> bool:
     """Whether a period was over when the page was published."""
     return bool(period and period.until and document.published and period.until < document.published)
+
+
+def _is_term(period: Period | None) -> bool:
+    """Whether money may be meant for a period: a year or more of it, not the month in which it was granted."""
+    return bool(period and (period.begin is None or period.until is None or (period.until - period.begin).days > 80))
 
 
 def _sums(here: Scan, earlier: Sequence[Scan], page: str) -> list[tuple[Amount, Amount | None]]:

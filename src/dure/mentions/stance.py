@@ -55,8 +55,12 @@ _SAID: Final = (
     r"promised|pledged|explained)"
 )
 
-_PLAN: Final = r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|proposes|proposed) to"
-_DUE: Final = r"(?:(?:is|are|was|were) (?:all |now |also )?(?:set|due|scheduled|slated|poised|earmarked)|be scheduled|slated) to"
+_PLAN: Final = (
+    r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|proposes|proposed) to"
+)
+_DUE: Final = (
+    r"(?:(?:is|are|was|were) (?:all |now |also )?(?:set|due|scheduled|slated|poised|earmarked)|be scheduled|slated) to"
+)
 _POSSIBLE: Final = (  # what somebody may do is open; what may come of it is a forecast
     r"(?:may|might|could) (?:also |still |yet |soon |even |instead )?(?:buy|purchase|invest|spend|build|order|rent|lease|fund|"
     r"host|acquire|sell|procure|join|allocate|provide|offer|supply|sign|commit|open|move|take part|choose|be (?:bought|purchased|"
@@ -79,7 +83,7 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"(?:consider(?:ing|ed)|mulling|mulled|weighing|weighed|debating|debated|discussing|discussed|exploring|studying|"
         r"reviewing|negotiating|negotiated|in (?:early |advanced |preliminary )?(?:talks|discussions|negotiations)|"
         r"under (?:consideration|review|discussion|negotiation|study))|considers|(?:has|have|had|was|were|is|are|did) not (?:yet )?"
-        r"(?:been )?(?:decided?|confirm(?:ed)?|disclosed?|said|say|announced?|approved?|finali[sz]ed?|settled)|no (?:final )?decision|"
+        r"(?:been )?(?:decided?|confirm(?:ed)?|disclosed?|said|say|announced?|approved?|finali[sz]ed?|settled)|no (?:final |firm )?decision(?: has (?:yet )?been (?:made|taken|reached))?|"
         r"too early to|remains to be seen|" + _POSSIBLE + r"|rumou?red)"),
     ("en-goal-met", _F, r"(?:met|reached|hit|exceeded|missed|surpassed|achieved) (?:its|the|their|a|"
         r"that) (?:[a-z0-9-]+ ){0,2}?(?:targets?|goals?)"),
@@ -91,10 +95,12 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|will (?:likely|"
      r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
      r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
+    ("en-estimate", _O, r"(?:puts?|putting) (?:the|its|their) (?:total |final |likely )?(?:cost|price|bill|gap|value|figure|shortfall|need) at|"
+        r"estimates?(?! that)"),
     ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
         r"the) plans? to) " + _ACTS + _OUTCOMES),
     ("en-aim", _A, r"(?:aim(?:s|ed|ing)?(?: to| at| for)?|seek(?:s|ing)?|sought|hop(?:es?|ed|ing) (?:to|for|that)|"
-        r"wants?(?: to)|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
+        r"wants?(?: to)?|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
      r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing) to|would like to|(?:is|are) eyeing|eyes|"
      r"(?:is|are|been) (?:also |actively |now )?pursuing|working towards?|expects?|(?:has |have )?(?:requested|asked (?:for|parliament|"
      r"congress|the [a-z]+ for)|applied for|bid for)|request(?:s|ing)|"
@@ -131,7 +137,8 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-will", _C, r"(?:will|shall|[’']ll|won[’']t|is going to|are going to)"),
     ("en-contract", _C, _DONE + r"(?:signed|inked|sealed|struck|concluded|awarded|placed|"
         r"clinched)(?: [^ ,;]{1,20}){0,7}? (?:agreements?|contracts?|deals?|mou|memorandum|orders?|pacts?|"
-        r"accords?|treaty)|(?:deals?|contracts?|agreements?|mou|accord|pact) (?:to|for|worth|under which|valued|will see)"),
+        r"accords?|treaty)|(?:has |have |had )?(?:already |now )?ordered|(?:gave|gives|given|giving|won|wins|got|gets) "
+        r"(?:its |their |the |final |formal |cabinet )*(?:approval|green light|go-ahead|nod|backing)|(?:deals?|contracts?|agreements?|mou|accord|pact) (?:to|for|worth|under which|valued|will see)"),
     ("en-told-plan", _A, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|revealed|confirmed|published) "
         r"(?:[a-z0-9-]+ ){0,3}?(?:plans?|proposals?|intentions?) to"),
     ("en-announced-plan", _C, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|"
@@ -166,7 +173,8 @@ _EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"equipped|filed|sold)"),
 )  # fmt: skip
 _WEAK: Final = re.compile(
-    r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with)\b"
+    r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with|delivers?|draws?|covers?|spans?|"
+    r"accounts?|reported|features?|packs|handles|manages|employs|counts|needs?|costs?|brings?|gets?|works?|wins?|shows?|exceeds?|equal)\b"
 )
 _EN_SPEAKERS: Final = re.compile(
     r"\b(?:experts?|analysts?|critics?|observers|economists?|commentators?|skeptics|sceptics|professors?|"
@@ -204,20 +212,24 @@ def _table(rules: Sequence[tuple[str, Stance | None, str]], edge: str, end: str)
 
 _EN_CUES: Final = _table(_EN, r"(?<![a-z0-9-])", r"(?![a-z0-9-])")
 
+_SYLLABLES: Final = [chr(code) for code in range(0xAC00, 0xD7A4)]
+_N: Final = "".join(one for one in _SYLLABLES if (ord(one) - 0xAC00) % 28 == 4)  # that end in n: "산다", "들여온다"
+_L: Final = "".join(one for one in _SYLLABLES if (ord(one) - 0xAC00) % 28 == 8)  # that end in l: "지을 것", "살지"
+
 _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되|확인되|공개되)지 않|미정|미확정|(?:검토|논의|협의|조율|협상|고민|저울질)(?: ?중|하고|한다|에 |가 진행|해 나가|할 |"
-        r"하기로|합니다|되고|된다)|타진|저울질|고심|알 수 없|알려지지 않|여부|[할될지는갈릴]지(?:는|를|도)? (?:아직|결정|정|불|미|논|확|고)|"
-        r"(?:할|될|릴|칠|울|갈) 것으로 (?:알려졌|전해졌|알려진|전해진)|결론(?:을 내지|이 나지)|확답|저울질|가닥"),
+        r"하기로|합니다|되고|된다)|타진|고심|알 수 없|알려지지 않|여부|미지수|불투명|"
+        r"[" + _L + r"]지(?:는|를|도|가|에 대해서는|에 대해)?[ ,]|[" + _L + r"] 것으로 (?:알려졌|전해졌|알려진|전해진)|결론(?:을 내지|이 나지)|확답"),
     ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
         r"한다|하)|예측(?:된|했|했다)|관측(?:이다|된|이 나)|내다봤|내다보|추정(?:된|했|되)|"
      r"(?:것으로|으로|로) (?:보인다|보고|보이|예상|전망|추산|기대)|수 있(?:다|을|으)|가능성|기대(?:된다|를 모)|"
      r"(?:ㄹ|을|할|될) 것이라는 (?:전망|관측|분석)"),
-    ("ko-forecast", _O, r"(?:늘어날|불어날|증가할|감소할|줄어들|떨어질|오를|커질|이를|넘을|넘길|넘어설|달할|도달할|웃돌|성장할|높아질|낮아질|필요할|"
+    ("ko-forecast", _O, r"(?:일|늘어날|불어날|증가할|감소할|줄어들|떨어질|오를|커질|이를|넘을|넘길|넘어설|달할|도달할|웃돌|성장할|높아질|낮아질|필요할|"
         r"부족할|빨라질|상승할|하락할|벌어질|걸릴|소요될|육박할|확대될) (?:것|전망|가능성|듯)"),
     ("ko-judge", _O, r"(?:해|아|어|여|져|려|와|꿔|둬|워|춰|켜|쳐|라|가|나|서|줘|혀|겨|써|봐|돼|내|대|세|"
         r"매)야 ?(?:한다|할|하|했|합니다|만|된다|돼)|필요(?:하다|가 있|성|하며|하고|합니다|할)|부족하|부족한|"
         r"지적(?:했|이|한|된|하)|주장(?:했|한|하)|촉구|"
-     r"우려(?:했|가|된|하|를)|비판|꼬집|평가(?:했|된|하|받)|불투명|미지수|의문|아쉽|제언|권고|바람직|시급|역부족|"
+     r"우려(?:했|가|된|하|를)|비판|꼬집|평가(?:했|된|하|받)|의문|아쉽|제언|권고|바람직|시급|역부족|"
      r"분석(?:이다|했|된|이 나|하)|턱없이"),
     ("ko-aim", _A, r"목표(?:로|다|이다|를|는|치|가|라|인|했|입니다|임|에)?|지향|꿈꾸|꿈이|포부|희망(?:한다|하고|"
         r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
@@ -226,13 +238,12 @@ _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|청사진|추진(?:한다|합니다|하고 있|된다)|요청(?:했|한다|하고|할)|신청(?:했|한다)|건의(?:했|한다)|검토해 나|비전|(?:도약|진입|달성|강국|되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
     ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"
         r"합의(?:했|한|하|를)|체결(?:했|한|하)|결정(?:했|한|하|됐)|맺(?:었|고)|공약"),
-    ("ko-budget", _C, r"(?:확정|편성|배정|책정|의결|반영|배분|할당|증액|마련|지정|계상|승인)(?:했|됐|되었|하였|한|된|돼|하|되|키로|할)|통과(?:했|됐|되었|시)|"
+    ("ko-budget", _C, r"(?:확정|편성|배정|책정|의결|반영|배분|할당|증액|마련|지정|계상|승인)(?:했|됐|되었|하였|한|된|돼|하|되|키로)|통과(?:했|됐|되었|시)|"
         r"예산[가-힣0-9,.조억만천 ()]{0,40}(?:으로|로) (?:[가-힣]{1,5} )?(?:확대|증액|늘|인상|상향)(?:했|됐|렸|하|된)"),
     ("ko-plan", _C, r"계획(?:이다|이라|을|할|하고|하에|이며|으로|입니다|임|이고|대로|한|됐|하|도|은|에)?|"
         r"방침(?:이다|이라|을|입니다|임|이며|으로|도)?|예정(?:이다|이라|된|됐|입니다|임|이며|으로|대로|인)?|(?:할|될|릴) 예정|"
         r"나선다|나설|나서기로|나섭니다|착수한다|돌입한다"),
-    ("ko-will", _C, r"겠(?:다|습니|으며|고)|(?:할|될|릴|칠|울|을|낼|줄|갈|들|길|킬|쓸|살|볼|둘|꿀|출|설|올|알|질|"
-        r"늘|높일|이룰|만들|쓸|쏟|들일|지을|세울|나설|내놓을|쏟아부을) 것(?:[”’\"']{0,2}이(?:다|라|며|고)|입니다|임|으로 ?(?:밝|전|말))|ㄹ 것"),
+    ("ko-will", _C, r"겠(?:다|습니|으며|고)|[" + _L + r"] 것(?:[”’\"']{0,2}이(?:다|라|며|고)|[”’\"']{0,2}(?:라고|이라고)|입니다|임|으로 ?(?:밝|전|말))|ㄹ 것"),
     ("ko-state", _F, r"(?:차지|의존|해당|보유|달|운영|이용|사용|활용|기록|존재|상회|하회|의미|근무|소비|가동|불과|"
         r"포함|재직|필요로|담당|점유|생산|상당|보유하고|처리)(?:한다|하고|하며|합니다|했|하는)|에 달(?:한다|했|"
         r"하)|불과(?:하|했)|수준이다|뿐이다|그쳤|그친다|머물"),
@@ -255,6 +266,8 @@ _KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"지난달|현재"),
     ("ko-is", _F, r"(?:이다|있다|없다|였다|다르다|많다|적다|크다|높다|낮다|된 상태|입니다|"
         r"있습니다)(?=[\s.”\"’')]|$)"),
+    ("ko-grows", _O, r"(?:늘어난|줄어든|커진|높아진|낮아진|빨라진|향상된|증가한|감소한|성장한|모자란|걸린|든|오른|떨어진|내린|본|보인)다(?=[\s.”\"’',)]|고|$)"),
+    ("ko-does", _C, r"[" + _N + r"]다(?=[\s.”\"’',)]|고|며|$)"),
 )  # fmt: skip
 _KO_CUES: Final = _table(_KO, "", "")
 _KO_SPEAKERS: Final = re.compile(
@@ -275,7 +288,9 @@ PROMISING: Final = frozenset(
         "en-budget", "ko-decided", "ko-plan", "ko-will", "ko-present", "ko-aim", "ko-budget",
     )
 )  # fmt: skip
-_SOFT: Final = frozenset(("en-goal", "en-purpose", "en-plans", "en-was", "en-spends", "en-headline", "en-sums", "en-since"))
+_SOFT: Final = frozenset(
+    ("en-goal", "en-purpose", "en-plans", "en-was", "en-spends", "en-headline", "en-sums", "en-since")
+)
 
 
 def stance(sentence: str, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
@@ -391,8 +406,9 @@ def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[S
         return _deed(text, cue, amount) or cue
     if cue.rule == "en-headline":
         return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
-    if cue.rule == "en-sums" and len(left) > 1 and left[-2].rule == "en-was":
-        return left[-2]
+    if cue.rule == "en-sums":
+        own = right and _OWN_NOUN.fullmatch(text, end, right[0].start)
+        return right[0] if own else left[-2] if len(left) > 1 and left[-2].rule == "en-was" else cue
     return cue
 
 
@@ -417,15 +433,28 @@ _CHEST: Final = re.compile(
     r"units?|grants?|subsid(?:y|ies)|funding|drive|push|mission|facility|calls?|tenders?|missions?|budget)\b"
 )
 _HELD_OUT: Final = re.compile(_GATHER + r"\b")
-_HELPED: Final = re.compile(r"(?:help(?:ed|s)|managed|used|began|started|continued|enabled|able|allowed|went on|cost|paid) $")
+_HELPED: Final = re.compile(
+    r"(?:help(?:ed|s)|managed|used|began|started|continued|enabled|able|allowed|went on|cost|paid) $"
+)
 
 
 def _is_subject(text: str, begin: int, amount: Amount, cue: Cue) -> bool:
     """Whether a sum is what the verb on its right is said of: "said £750 million of funding will go to"."""
     start, end = amount.span.start, amount.span.end
-    if cue.start - end > 60 or cue.rule in ("en-headline", "en-plan-to", "en-plans", "en-sums", "en-goal", "en-purpose", "en-since"):
+    if cue.start - end > 60 or cue.rule in (
+        "en-headline",
+        "en-plan-to",
+        "en-plans",
+        "en-sums",
+        "en-goal",
+        "en-purpose",
+        "en-since",
+    ):
         return False
-    return _OWN_NOUN.fullmatch(text, end, cue.start) is not None and _BOUNDARY.search(text[max(begin, start - 60) : start]) is not None
+    return (
+        _OWN_NOUN.fullmatch(text, end, cue.start) is not None
+        and _BOUNDARY.search(text[max(begin, start - 60) : start]) is not None
+    )
 
 
 def _bound(text: str, amount: Amount, cue: Cue) -> bool:
@@ -468,7 +497,9 @@ def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
     return next((one for one in after if one.rule not in _SOFT), after[0] if after else None)
 
 
-_EVERY: Final = re.compile(r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b")
+_EVERY: Final = re.compile(
+    r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b"
+)
 
 
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
@@ -494,7 +525,11 @@ def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
     left = next(iter(reversed(list(_KO_LEFT.finditer(text, 0, amount.span.start)))), None)
     if cue is None:
         act = _KO_ACT.match(text, amount.span.end)
-        return (_C, "ko-act") if act and not (left and left.lastgroup == "view") else _noun(left, bool(right))
+        return (
+            (_C, "ko-act")
+            if act and not (left and left.lastgroup == "view")
+            else _noun(left, bool(right), text[max(0, amount.span.start - 30) : amount.span.start])
+        )
     between = text[amount.span.end : cue.start]
     if cue.rule == "ko-plan" and amount.kind in _RESULTS and _KO_RAISES.search(between):
         return _A, "ko-aim"
@@ -506,6 +541,7 @@ _KO_ACT: Final = re.compile(  # "2조원 투입", and "6만 장이 투입되는 
     r"(?:이|가|을|를|의|은|는)?[^.]{0,12}?(?:투입|투자|지원|구축|확보|공급|도입|조성|출자|편성|배정|증액|양성|매입|구매|들어가)"
     r"(?:되는|하는|될|할|는|키로|(?=$|[…,.·\s](?!에|의|으로|로|목표|전망|필요|검토|추진)))"
 )
+_KO_FOR: Final = re.compile("(?:투입|투자|지원|구축|확보|공급|도입|설치|배정|들어가)(?:되는|하는|될|할|는)")
 _KO_GOAL: Final = re.compile(r"목표(?:인|치인|로 한|로 삼은|로 잡은)? $")
 _KO_BASE: Final = re.compile(r"(?:에서 (?=[^.]{0,14}[0-9])|보다 |(?:과|와) 비교하)")
 _KO_BESIDES: Final = re.compile(r"(?: 규모)? ?(?:외에|이외에|에 더해|에 이어|을 넘어|를 넘어|에 비해|대비)")
@@ -542,8 +578,10 @@ def _predicate(text: str, right: Sequence[Cue]) -> Cue | None:
     return None
 
 
-def _noun(left: re.Match[str] | None, copula: bool) -> tuple[Stance, str]:
+def _noun(left: re.Match[str] | None, copula: bool, before: str) -> tuple[Stance, str]:
     """The stance of a sentence that ends in a noun or "is", by what it says is so much: "목표는 10%다"."""
+    if copula and (left is None or left.lastgroup != "view") and _KO_FOR.search(before):
+        return _C, "ko-act"
     if left is None:
         return (_F, "ko-is") if copula else (Stance.UNCLEAR, "")
     return {"aim": (_A, "ko-aim"), "budget": (_C, "ko-budget"), "view": (_O, "ko-forecast")}[left.lastgroup or "view"]
