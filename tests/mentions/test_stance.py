@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dure.mentions.amounts import amounts
+from dure.mentions.cues import ENGLISH_CUES, english_matches
 from dure.mentions.model import Amount, Stance
-from dure.mentions.stance import _EN_CUES, PROMISING, _english_matches, cues, stance
+from dure.mentions.stance import PROMISING, cues, stance
 
 # stance | what the sum is written as, or "-" for a milestone | sentence
 TABLE = """
@@ -129,7 +130,7 @@ def test_two_sums_of_one_sentence_have_their_own_stance() -> None:
 def test_no_cue_is_lost_by_looking_only_where_one_may_begin() -> None:
     for _, _, sentence in CASES:
         text = sentence.lower()
-        assert [one.span() for one in _english_matches(text)] == [one.span() for one in _EN_CUES.finditer(text)]
+        assert [one.span() for one in english_matches(text)] == [one.span() for one in ENGLISH_CUES.finditer(text)]
 
 
 def test_cues_stand_in_the_sentence_in_order() -> None:
