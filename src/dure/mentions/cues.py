@@ -81,7 +81,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|will (?:likely|"
      r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
      r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
-    ("en-estimate", _O, r"(?:puts?|putting) (?:the|its|their) (?:total |final |likely )?(?:cost|price|bill|gap|"
+    ("en-estimate", _O, r"(?:expected|projected|forecast|predicted|anticipated|tipped|estimated|likely|believed) to|"
+        r"(?:puts?|putting) (?:the|its|their) (?:total |final |likely )?(?:cost|price|bill|gap|"
         r"value|figure|shortfall|need) at|"
         r"estimates?(?! that)"),
     ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
@@ -128,7 +129,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"scheduled (?:for|to)|slated (?:for|to)|due (?:to|in|by|for)|under construction|on track (?:to|for))"),
     ("en-plan-to", _A, r"(?:plans?|proposals?|bids?) (?:to|calls? for|foresees?|that)"),
     ("en-plans", _C, r"plans?(?: (?:for|of|includes?|involves?|worth))?"),
-    ("en-will", _C, r"(?:will|shall|[’']ll|won[’']t|is going to|are going to)"),
+    ("en-will", _C, r"(?:will|shall|ll|won[’']t|is going to|are going to)"),
     ("en-contract", _C, _DONE + r"(?:signed|inked|sealed|struck|concluded|awarded|placed|"
         r"clinched)(?: [^ ,;]{1,20}){0,7}? (?:agreements?|contracts?|deals?|mou|memorandum|orders?|pacts?|"
         r"accords?|treaty)|(?:has |have |had )?(?:already |now )?ordered|(?:gave|gives|given|giving|won|wins|got|"
@@ -144,7 +145,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-said", None, SAID + r" (?:that|on|in|it|he|she|they)"),
     ("en-announced", _C, _DONE + r"(?:announc|unveil)(?:ed|es|ing)|announcement of|(?:laid|set) out|"
         r"(?<!as )outlin(?:ed|es)|rolled out"),
-    ("en-spends", _C, r"(?:(?:is|are) (?:also |now |currently )?(?:investing|spending|providing|committing|putting|"
+    ("en-spends", _C, r"(?:(?:is|are|re|m) (?:also |now |currently )?(?:investing|spending|providing|committing|putting|"
         r"pumping|"
         r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|"
         r"making|adding|"
@@ -164,7 +165,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"(?:was|were|been|has|have)? ?(?:shelved|cancell?ed|scrapped|axed|withdrew|withdrawn|abandoned|slashed|"
         r"delayed)"),
     ("en-was", _F, r"(?:(?:had|was|were)(?: been)?|(?:has|have) (?:already |now |also |since |"
-        r"so far )?(?:been )?[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
+        r"so far )?(?:been )?(?!proposed|planned|hoped|intended|asked|pledged|promised|vowed)[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
      r"spent|invest(?:ed)|amount(?:s|ed) to|represent(?:s|ed)|equals|equates? to|makes up|made up|costs|numbers|"
      r"opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
      r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"

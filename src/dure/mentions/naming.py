@@ -151,6 +151,8 @@ def _named(sentence: str) -> Iterator[Name]:
 def _ends(sentence: str, end: int, name: str) -> bool:
     """Whether a name is a whole word there, or a Korean one with a particle."""
     after = sentence[end : end + 1]
+    if after == "$":
+        return False  # "US$2.5 billion"
     if _HANGUL.match(name[-1]) or _HANGUL.match(after):
         return _PARTICLE.match(sentence, end) is not None
     return not (after.isalnum() or (after == "-" and len(name) < 4 and sentence[end + 1 : end + 2].isupper()))

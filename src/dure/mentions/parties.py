@@ -28,13 +28,13 @@ class Parties:
     instrument: str = ""  # "budget", "fund", "investment", "purchase", "law", "agreement", "subsidy", ""
 
 
-def resolve(name: Name, here: Scan, earlier: Sequence[Scan]) -> str:
-    """The id that a name means where it stands, or ""."""
+def resolve(name: Name, here: Scan, earlier: Sequence[Scan], page: str = "") -> str:
+    """The id that a name means where it stands, or "". `page` is the country of the page, for where no country was named."""
     if name.known or name.refers in ("", "both"):
         return name.known
     before = Scan(here.sentence, tuple(one for one in here.names if one.end <= name.start), here.korean)
     if name.refers in ("government", "country", "president", "premier") or name.refers.startswith("minister: "):
-        code = country(earlier, before)
+        code = country(earlier, before) or country([], here) or page
         found = office(name.refers, code)
         return found or (_latest(BODY, before, earlier) if name.refers == "minister: " else "")
     if name.refers in ("it", "plan"):
@@ -75,8 +75,10 @@ def parties(sentence: str, earlier: Sequence[str] = (), *, before: int | None = 
     return parties_at(scan(sentence), [scan(one) for one in earlier[-MEMORY:]], [before])[0]
 
 
-def parties_at(here: Scan, earlier: Sequence[Scan], places: Sequence[int | None]) -> list[Parties]:
-    """`parties` of a sentence that was scanned already, for each of several places in it."""
+def parties_at(
+    here: Scan, earlier: Sequence[Scan], places: Sequence[int | None], page: str = ""
+) -> list[Parties]:
+    """`parties` of a sentence that was scanned already, for each of several places in it; `page` is its page's country."""
     names = tuple(name for name in here.names if kind_of(name.known) != PRESS)
     source = _source_ko(here) if here.korean else _source(here)
     said_by = None if source is not None and kind_of(source.known) == PRESS else source
@@ -85,7 +87,7 @@ def parties_at(here: Scan, earlier: Sequence[Scan], places: Sequence[int | None]
     read: dict[int, Parties] = {}
 
     def party(name: Name | None) -> Party | None:
-        return None if name is None else Party(Span(name.start, name.end), resolve(name, here, earlier))
+        return None if name is None else Party(Span(name.start, name.end), resolve(name, here, earlier, page))
 
     def at(place: int | None) -> Parties:
         actor = _actor_ko(here, said_by) if here.korean else _actor(here, said_by, place)

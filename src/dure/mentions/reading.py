@@ -75,11 +75,11 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
         return
     times = periods(sentence, document.published)
     if not sums:
-        milestone = _milestone(here, earlier, times)
+        milestone = _milestone(here, earlier, times, page)
         yield from [milestone] if milestone else []
         return
     spans = [one.span for one, _ in sums]
-    everybody = parties_at(here, earlier, [span.start for span in spans])
+    everybody = parties_at(here, earlier, [span.start for span in spans], page)
     for (amount, other), who in zip(sums, everybody, strict=True):
         how, rule = stance(sentence, amount, None, who.actor)
         period = _period(sentence, amount.span, times, spans, how)
@@ -87,7 +87,7 @@ def _said(here: Scan, earlier: Sequence[Scan], document: Document, page: str) ->
             how, rule = stance(sentence, amount, period, who.actor)
         if who.actor is None and period is None and not rule:
             continue  # a price, a score: a sum that nobody is said to do anything with
-        if rule in _BINDING and _is_past(period, document) and _is_term(period):
+        if rule in _BINDING and _is_past(period, document) and _is_term(sentence, amount, period):
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
 
@@ -105,9 +105,11 @@ def _is_past(period: Period | None, document: Document) -> bool:
     return bool(period and period.until and document.published and period.until < document.published)
 
 
-def _is_term(period: Period | None) -> bool:
-    """Whether money may be meant for a period: a year or more of it, not the month in which it was granted."""
-    return bool(period and (period.begin is None or period.until is None or (period.until - period.begin).days > 80))
+def _is_term(sentence: str, amount: Amount, period: Period | None) -> bool:
+    """Whether money is meant for a period: one of its own clause and of some length, not the month in which it was granted."""
+    if period is None or "," in sentence[period.span.end : amount.span.start]:
+        return False
+    return period.begin is None or period.until is None or (period.until - period.begin).days > 80
 
 
 def _sums(here: Scan, earlier: Sequence[Scan], page: str) -> list[tuple[Amount, Amount | None]]:
@@ -130,10 +132,10 @@ def _mention(
     )
 
 
-def _milestone(here: Scan, earlier: Sequence[Scan], times: Sequence[Period]) -> Mention | None:
+def _milestone(here: Scan, earlier: Sequence[Scan], times: Sequence[Period], page: str) -> Mention | None:
     """A thing to be done without a sum: somebody acts, a verb promises, and an object follows; None where one is missing."""
     sentence = here.sentence
-    who = parties_at(here, earlier, [None])[0]
+    who = parties_at(here, earlier, [None], page)[0]
     actor = who.actor
     if actor is None:
         return None
@@ -250,13 +252,18 @@ def _flags(one: Mention, document: Document, sentence: Span) -> tuple[str, ...]:
     return tuple(sorted(flags))
 
 
-def checked(document: Document, proposals: Iterable[Mention]) -> tuple[list[Mention], list[str]]:
-    """The proposals that the text bears out, in the order of the text, and for each of the others the reason of its refusal."""
+def checked(
+    document: Document, proposals: Iterable[Mention], *, country: str = ""
+) -> tuple[list[Mention], list[str]]:
+    """The proposals that the text bears out, in the order of the text, and for each of the others the reason of its refusal.
+
+    `country` is that of the page, as in `mentions`.
+    """
     passed: list[Mention] = []
     refused: list[str] = []
     spans = sentences(document.text, document.prose)
     for number, proposal in enumerate(proposals, 1):
-        why = _fault(document, proposal, spans)
+        why = _fault(document, proposal, spans, country)
         if why:
             refused.append(f"proposal {number}: {why}")
         else:
@@ -264,7 +271,7 @@ def checked(document: Document, proposals: Iterable[Mention]) -> tuple[list[Ment
     return sorted(passed, key=lambda one: (one.sentence.start, one.amount.span.start if one.amount else 0)), refused
 
 
-def _fault(document: Document, proposal: object, spans: Sequence[Span]) -> str:
+def _fault(document: Document, proposal: object, spans: Sequence[Span], page: str) -> str:
     """What is wrong with a proposal, or ""."""
     if not isinstance(proposal, Mention):
         return "no mention"
@@ -281,10 +288,10 @@ def _fault(document: Document, proposal: object, spans: Sequence[Span]) -> str:
         part = getattr(proposal, name)
         if part is not None and not whole.start <= part.span.start < part.span.end <= whole.end:
             return f"its {name} lies outside its sentence"
-    return _value_fault(document, proposal, spans)
+    return _value_fault(document, proposal, spans, page)
 
 
-def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -> str:
+def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span], page: str) -> str:
     start = proposal.sentence.start
     sentence = proposal.quote(document.text)
     earlier = [scan(document.text[one.start : one.end]) for one in [s for s in spans if s.end <= start][-MEMORY:]]
@@ -297,7 +304,7 @@ def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -
     if proposal.period is not None and not _period_holds(document, proposal.period, sentence, start):
         return "the text does not give its dates"
     for party in (proposal.actor, proposal.recipient, proposal.source):
-        if party is not None and party.known and not _party_holds(party, here, earlier, start):
+        if party is not None and party.known and not _party_holds(party, here, earlier, start, page):
             return f"{document.text[party.span.start : party.span.end]!r} is not {party.known!r}"
     return ""
 
@@ -326,7 +333,7 @@ def _period_holds(document: Document, period: Period, sentence: str, start: int)
     return any((one.begin, one.until, one.months) == wanted for one in own)
 
 
-def _party_holds(party: Party, here: Scan, earlier: Sequence[Scan], start: int) -> bool:
+def _party_holds(party: Party, here: Scan, earlier: Sequence[Scan], start: int, page: str) -> bool:
     span = party.span.moved(-start)
     inside = [name for name in here.names if name.start < span.end and span.start < name.end]
-    return party.known in ACTORS and any(resolve(name, here, earlier) == party.known for name in inside)
+    return party.known in ACTORS and any(resolve(name, here, earlier, page) == party.known for name in inside)

@@ -125,6 +125,8 @@ class _Read:
 def _read(sentence: str) -> _Read:
     korean = len(_HANGUL.findall(sentence)) * 4 > len(sentence)
     text = sentence.translate(_LOWER)
+    for short in ("ll", "re", "m") if "'" in text else ():
+        text = text.replace(f"'{short} ", f" {short} ")  # "we'll", "we're"; as long as before
     rules, matches = (KOREAN, KOREAN_CUES.finditer(text)) if korean else (ENGLISH, english_matches(text))
     found: list[Cue] = []
     for match in matches:
@@ -178,6 +180,8 @@ def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[S
     if _STANCES[cue.rule] is _F:
         return _deed(text, cue, amount) or cue
     if cue.rule == "en-headline":
+        if len(left) > 1 and left[-2].rule == "en-was" and "," not in text[left[-2].end : cue.start]:
+            return _deed(text, left[-2], amount) or left[-2]
         return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
     if cue.rule == "en-sums":
         own = right and _OWN_NOUN.fullmatch(text, end, right[0].start)
@@ -285,7 +289,7 @@ _EVERY: Final = re.compile(
 
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
-        said = _SAYING.search(text, 0, cue.start)
+        said = _SAYING.search(text)
         return (_C, "en-said-would") if said else (_O, cue.rule)
     if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
