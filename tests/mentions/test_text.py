@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from dure.mentions.text import (
     LONGEST_SENTENCE,
     SKETCH,
-    Originals,
     clean,
     is_copy,
     language,
@@ -309,27 +308,6 @@ def test_likeness_is_exact_for_short_texts(a: list[str], b: list[str]) -> None:
     found = likeness(sketch(" ".join(a)), sketch(" ".join(b)))
     assert found == ((len(x & y) / len(x | y), len(x & y) / min(len(x), len(y))) if x and y else (0.0, 0.0))
     assert found == likeness(sketch(" ".join(b)), sketch(" ".join(a)))
-
-
-@given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=30).map(" ".join), max_size=12))
-def test_the_first_that_is_repeated_is_found(texts: list[str]) -> None:
-    """As by comparing each with each."""
-    known, naive = Originals(), dict[str, frozenset[int]]()
-    for number, text in enumerate(texts):
-        expected = next((name for name, other in naive.items() if is_copy(sketch(text), other)), "")
-        assert known.repeated(str(number), text) == expected
-        if not expected:
-            naive[str(number)] = sketch(text)
-
-
-def test_long_and_short_originals_are_found() -> None:
-    known = Originals()
-    for seed, length in enumerate((300, 3_000, 9_000)):
-        assert known.repeated(f"o{seed}", " ".join(words(seed, length))) == ""
-    known.add("more", " ".join(words(1, 3_000)[:200]))
-    assert known.repeated("half", " ".join(words(2, 9_000)[:5_000])) == "o2"
-    assert known.repeated("part", " ".join(words(1, 3_000)[:150])) == "o1"
-    assert known.repeated("other", " ".join(words(9, 3_000))) == ""
 
 
 def test_a_sketch_has_a_bound() -> None:

@@ -145,7 +145,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-said", None, SAID + r" (?:that|on|in|it|he|she|they)"),
     ("en-announced", _C, _DONE + r"(?:announc|unveil)(?:ed|es|ing)|announcement of|(?:laid|set) out|"
         r"(?<!as )outlin(?:ed|es)|rolled out"),
-    ("en-spends", _C, r"(?:(?:is|are|re|m) (?:also |now |currently )?(?:investing|spending|providing|committing|putting|"
+    ("en-spends", _C, r"(?:(?:is|are|re|m) (?:also |now |currently )?(?:investing|spending|providing|committing|"
+        r"putting|"
         r"pumping|"
         r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|"
         r"making|adding|"
@@ -165,7 +166,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"(?:was|were|been|has|have)? ?(?:shelved|cancell?ed|scrapped|axed|withdrew|withdrawn|abandoned|slashed|"
         r"delayed)"),
     ("en-was", _F, r"(?:(?:had|was|were)(?: been)?|(?:has|have) (?:already |now |also |since |"
-        r"so far )?(?:been )?(?!proposed|planned|hoped|intended|asked|pledged|promised|vowed)[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
+        r"so far )?(?:been )?(?!proposed|planned|hoped|intended|asked|pledged|promised|vowed)[a-z]{2,14}(?:ed|en|"
+        r"ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
      r"spent|invest(?:ed)|amount(?:s|ed) to|represent(?:s|ed)|equals|equates? to|makes up|made up|costs|numbers|"
      r"opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
      r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"

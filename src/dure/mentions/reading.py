@@ -252,9 +252,7 @@ def _flags(one: Mention, document: Document, sentence: Span) -> tuple[str, ...]:
     return tuple(sorted(flags))
 
 
-def checked(
-    document: Document, proposals: Iterable[Mention], *, country: str = ""
-) -> tuple[list[Mention], list[str]]:
+def checked(document: Document, proposals: Iterable[Mention], *, country: str = "") -> tuple[list[Mention], list[str]]:
     """The proposals that the text bears out, in the order of the text, and for each of the others the reason of its refusal.
 
     `country` is that of the page, as in `mentions`.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
@@ -366,56 +365,15 @@ def likeness(a: frozenset[int], b: frozenset[int]) -> tuple[float, float]:
 
     Both compare hashes only up to the bound below which both sketches are complete, so they hold for texts of unlike length.
     """
-    return _shares(len(a & b), sorted(a), sorted(b))
-
-
-def _shares(both: int, a: Sequence[int], b: Sequence[int]) -> tuple[float, float]:
-    """`likeness` of sketches in order, which have `both` hashes in common."""
-    bound = min(one[-1] if len(one) >= SKETCH else _UNSIGNED for one in (a, b))
-    low = [bisect_right(one, bound) for one in (a, b)]
-    return (both / (sum(low) - both), both / min(low)) if all(low) else (0.0, 0.0)
+    bound = min(max(s) if len(s) >= SKETCH else 1 << 64 for s in (a, b))
+    low_a, low_b = (frozenset(h for h in s if h <= bound) for s in (a, b))
+    if not low_a or not low_b:
+        return 0.0, 0.0
+    both = len(low_a & low_b)
+    return both / len(low_a | low_b), both / min(len(low_a), len(low_b))
 
 
 def is_copy(a: frozenset[int], b: frozenset[int]) -> bool:
     """Whether two documents are to count once: the one repeats half of both together, or holds most of the other."""
-    return _counts_once(*likeness(a, b))
-
-
-def _counts_once(jaccard: float, containment: float) -> bool:
+    jaccard, containment = likeness(a, b)
     return jaccard >= COPY_JACCARD or containment >= COPY_CONTAINMENT
-
-
-class Originals:
-    """Documents by name, for telling which of them another one repeats. Only those that have a hash in common are compared."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._sketches: list[list[int]] = []
-        self._first: dict[int, int] = {}  # of each hash, the first document that has it
-        self._more: dict[int, list[int]] = {}  # and the others
-
-    def add(self, name: str, text: str) -> None:
-        """Know a document from here on."""
-        self._add(name, sketch(text))
-
-    def repeated(self, name: str, text: str) -> str:
-        """The name of the first document that this one repeats, or ""; one that repeats none is known from here on."""
-        own = sketch(text)
-        shared: Counter[int] = Counter()
-        for one in self._first.keys() & own:
-            shared[self._first[one]] += 1
-            shared.update(self._more.get(one, ()))
-        ordered = sorted(own)
-        for number in sorted(shared):
-            if _counts_once(*_shares(shared[number], ordered, self._sketches[number])):
-                return self._names[number]
-        self._add(name, own)
-        return ""
-
-    def _add(self, name: str, own: frozenset[int]) -> None:
-        number = len(self._names)
-        self._names.append(name)
-        self._sketches.append(sorted(own))
-        for one in own:
-            if self._first.setdefault(one, number) != number:
-                self._more.setdefault(one, []).append(number)

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from dure.app.access import Action, Actor, require
 from dure.mentions.model import Document, Status
-from dure.mentions.text import Originals
+from dure.mentions.text import sketch
 from dure.store import models
 from dure.tracking import decided
-from dure.tracking.reading import Page, Readings
+from dure.tracking.reading import Page, Readings, original
 from dure.tracking.stored import mention_row, row_of
 
 
@@ -65,21 +65,19 @@ def _keep_mentions(pages: list[Page], rows: list[models.PledgeDocument]) -> int:
 
 @dataclass
 class _There:
-    """What is stored: names by sha256, and the documents that repeat no other."""
+    """What is stored: names by sha256, and the sketches of documents that repeat no other."""
 
     names: dict[str, str]
-    originals: Originals
+    sketches: dict[str, frozenset[int]]
 
     def original(self, document: Document) -> str:
         """The sha256 of the document that this one repeats, or ""; it is known from here on."""
         self.names[document.sha256] = document.name
-        return self.originals.repeated(document.sha256, document.text)
+        return original(document, self.sketches)
 
 
 def _there() -> _There:
     rows = models.PledgeDocument.objects.order_by("seq")
     names = dict(rows.values_list("sha256", "name"))
-    there = _There(names, Originals())
-    for sha256, text in rows.filter(copy_of="").values_list("sha256", "text").iterator(100):
-        there.originals.add(sha256, text)
-    return there
+    texts = rows.filter(copy_of="").values_list("sha256", "text")
+    return _There(names, {sha256: sketch(text) for sha256, text in texts.iterator(100)})

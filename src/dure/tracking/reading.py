@@ -11,7 +11,7 @@ from typing import Any, Final
 from dure import __version__
 from dure.mentions.model import Document, Mention, Status
 from dure.mentions.reading import Extractor, checked, mentions
-from dure.mentions.text import Originals
+from dure.mentions.text import is_copy, sketch
 from dure.pledges.claims import Disagreement
 from dure.pledges.linking import Said
 from dure.store.documents import to_json
@@ -77,18 +77,27 @@ def read(
 def readings(documents: Iterable[Document], *, extractor: Extractor | None = None) -> Readings:
     """What documents say; of several with the same bytes the first."""
     pages: dict[str, Page] = {}
-    originals = Originals()
+    sketches: dict[str, frozenset[int]] = {}
     for document in map(_storable, documents):
         key = document.sha256 if document.status is Status.OK else f"{document.sha256} {document.name}"
         if key in pages:
             continue
         page = _page(document, extractor)
         if document.status is Status.OK:
-            page = replace(page, copy_of=originals.repeated(document.sha256, document.text))
+            page = replace(page, copy_of=original(document, sketches))
         pages[key] = page
     found = findings_among([said for page in pages.values() if not page.copy_of for said in page.said])
     named = f"{EXTRACTOR}, {type(extractor).__name__}" if extractor else EXTRACTOR
     return Readings(tuple(pages.values()), tuple(found), named)
+
+
+def original(document: Document, sketches: dict[str, frozenset[int]]) -> str:
+    """The sha256 of the document that this one repeats, or ""; one that repeats none is among the `sketches` from here on."""
+    own = sketch(document.text)
+    found = next((of for of, other in sketches.items() if is_copy(own, other)), "")
+    if not found:
+        sketches[document.sha256] = own
+    return found
 
 
 def _page(document: Document, extractor: Extractor | None) -> Page:
