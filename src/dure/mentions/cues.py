@@ -121,6 +121,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"underpinned|"
      r"financed) (?:by|with)|dedicat(?:ed|es|ing)|devot(?:ed|es|ing)|reserv(?:ed|es)|"
      r"green-?lit|green-?lights?|assign(?:s|ed)|endorsed|enacted|adopted|legislated|ratified)"),
+    ("en-law", _C, r"(?:budgets?(?: (?:for )?[0-9]{4}(?:-[0-9]{2,4})?)?|bill|act|(?:spending )?review|statement|law|legislation|order)"
+        r"(?: [a-z]+){0,4}? (?:provides?|includes?|contains?|offers?|sets out|delivers?|proposes (?:to provide|to invest)?|foresees|makes)"),
     ("en-plan", _A, _PLAN),
     ("en-due", _C, r"(?:" + _DUE + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
         r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
@@ -158,6 +160,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"supply|create|get|receive|host|install|double|triple|pour|pump|inject|commit|allocate|train|secure|"
         r"purchase|procure|"
         r"add|expand|boost|establish|set up|give)"),
+    ("en-available", _C, r"(?:is|are|being|been) (?:now |also |already )?(?:made )?(?:available|on offer|up for grabs)"),
     ("en-sums", _C, _SUMS + r" (?:of|worth|totall?ing|amounting to|valued at)"),
     ("en-since", _F, r"(?:after|having|since|by|despite|following) (?:already )?(?:spending|investing|securing|"
         r"buying|building|"
@@ -198,7 +201,7 @@ _L: Final = "".join(one for one in _SYLLABLES if (ord(one) - 0xAC00) % 28 == 8) 
 KOREAN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되|확인되|공개되)지 않|미정|미확정|(?:검토|논의|협의|"
         r"조율|협상|고민|저울질)(?: ?중|하고|한다|에 |가 진행|해 나가|할 |"
-        r"하기로|합니다|되고|된다)|타진|고심|알 수 없|알려지지 않|여부|미지수|불투명|"
+        r"하기로|합니다|되고|된다)|타진|고심|알 수 없|알려지지 않|여부|미지수|불투명|(?:통과|확정|승인|의결)(?:되면|하면|될 경우|할 경우)|"
         r"[" + _L + r"]지(?:는|를|도|가|에 대해서는|에 대해)?[ ,]|[" + _L + r"] 것으로 (?:알려졌|전해졌|알려진|"
         r"전해진)|결론(?:을 내지|이 나지)|확답"),
     ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
@@ -217,7 +220,7 @@ KOREAN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
      r"(?:도약|진입|달성|올라서|끌어올|올려놓|거듭나|견인|선도)[가-힣]{0,3} ?(?:계획|방침|예정|구상|것이다|것이라|"
      r"겠다|다는|하겠|한다는|기 위|하기 위|위해|복안|청사진|한다)|(?:되|거듭나|도약하|올라서|진입하|선도하)겠|"
-     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|청사진|추진(?:한다|합니다|하고 있|된다)|요청(?:했|한다|"
+     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|나섰|나서고 있|청사진|추진(?:한다|합니다|하고 있|된다)|요청(?:했|한다|"
      r"하고|할)|신청(?:했|한다)|건의(?:했|한다)|검토해 나|비전|(?:도약|진입|달성|강국|"
      r"되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
     ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"

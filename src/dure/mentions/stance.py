@@ -158,6 +158,11 @@ def _english(read: _Read, amount: Amount | None, period: Period | None, actor: P
     planned = cue.rule in ("en-due", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
     if planned and amount is not None and _RAISES.search(text, cue.end, amount.span.start):
         return _A, "en-aim-plan"
+    counted = amount is not None and amount.kind not in _RESULTS
+    if cue.rule == "en-aim-plan" and counted and text.startswith("will ", cue.start):
+        return _C, "en-will"
+    if cue.rule == "en-available" and amount is not None and amount.kind is not Kind.MONEY:
+        return _F, cue.rule
     return _weighed(text, cue, period)
 
 
@@ -195,7 +200,7 @@ _OPEN: Final = re.compile(
     r"(?:subject to|pending|awaiting|awaits?|conditional on|contingent on) (?:[a-z’'-]+ ){0,4}?(?:approval|decision|"
     r"vote|consent|review)|"
     r"reportedly (?:plan|planning|plans|in talks|considering|weighing|preparing|looking|seeking)|"
-    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|remains? (?:undecided|"
+    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|(?:is|are|was) (?:not |still not |un)known|remains? (?:undecided|"
     r"unclear|open|unconfirmed|to be))\b"
 )
 _BOUNDARY: Final = re.compile(
@@ -305,6 +310,8 @@ def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
     beside = _beside_ko(text, amount)
     if beside is not None:
         return beside
+    if _KO_IF.search(text, 0, amount.span.start):
+        return Stance.UNCLEAR, "ko-if-approved"
     right = [one for one in found if one.start >= amount.span.end]
     cue = _predicate(text, [one for one in right if one.rule != "ko-is"])
     left = next(iter(reversed(list(_KO_LEFT.finditer(text, 0, amount.span.start)))), None)
@@ -328,6 +335,7 @@ _KO_ACT: Final = re.compile(  # "2조원 투입", and "6만 장이 투입되는 
     r"(?:되는|하는|될|할|는|키로|(?=$|[…,.·\s](?!에|의|으로|로|목표|전망|필요|검토|추진)))"
 )
 _KO_FOR: Final = re.compile("(?:투입|투자|지원|구축|확보|공급|도입|설치|배정|들어가)(?:되는|하는|될|할|는)")
+_KO_IF: Final = re.compile("(?:통과|확정|승인|의결|채택)(?:되면|하면|될 경우|할 경우)")
 _KO_GOAL: Final = re.compile(r"목표(?:인|치인|로 한|로 삼은|로 잡은)? $")
 _KO_BASE: Final = re.compile(r"(?:에서 (?=[^.]{0,14}[0-9])|보다 |(?:과|와) 비교하)")
 _KO_BESIDES: Final = re.compile(r"(?: 규모)? ?(?:외에|이외에|에 더해|에 이어|을 넘어|를 넘어|에 비해|대비)")
