@@ -78,12 +78,12 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"group))"),
     ("en-forecast", _O, r"(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
         r"projected|predicted|estimated|likely|unlikely|seen|thought|believed|anticipated|tipped)|"
-     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|will (?:likely|"
+     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|(?:will|would) (?:likely|"
      r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
      r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
     ("en-estimate", _O, r"(?:expected|projected|forecast|predicted|anticipated|tipped|estimated|likely|believed) to|"
-        r"(?:puts?|putting) (?:the|its|their) (?:total |final |likely )?(?:cost|price|bill|gap|"
-        r"value|figure|shortfall|need) at|"
+        r"(?:puts?|putting) (?:the|its|their) (?:[a-z]+ )?(?:costs?|price|bill|gap|value|"
+        r"figure|shortfall|needs?)(?: [a-z]+){0,4}? at|"
         r"estimates?(?! that)"),
     ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
         r"the) plans? to) " + _ACTS + _OUTCOMES),
@@ -110,19 +110,20 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"(?:potential|possible) (?:use|for|to)|can be (?:met|used|harnessed|reached|achieved)|opportunit(?:y|"
      r"ies) (?:for|include|to)|if (?:it|the|korea|we|they))"),
     ("en-would", _O, r"would"),
+    ("en-law", _C, r"(?:budgets?(?: (?:for )?[0-9]{4}(?:-[0-9]{2,4})?)?|bill|act|spending review|law|legislation)"
+        r"(?: [a-z]+){0,4}? (?:provides?|includes?|contains?|offers?|sets out|delivers?|proposes (?:to provide|"
+        r"to invest)?)"),
     ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|decision to|agree(?:d|s)|resolved|pledg(?:ed|es?|ing)|"
         r"promis(?:ed|es?|ing)|"
         r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|commitment to|guarantee(?:d|s)|contracted|"
         r"mandat(?:ed|es))"
      r"(?: itself| themselves| in principle)?(?: to| that)?"),
     ("en-budget", _C, _DONE + r"(?:allocat(?:ed?|es|ing|ions?)|earmark(?:s|ed|ing)?|sets? aside|setting aside|"
-        r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?|finali[sz]e[sd]?|"
+        r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?(?! of)|finali[sz]e[sd]?|"
      r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|(?<!-)(?:backed|"
      r"underpinned|"
      r"financed) (?:by|with)|dedicat(?:ed|es|ing)|devot(?:ed|es|ing)|reserv(?:ed|es)|"
      r"green-?lit|green-?lights?|assign(?:s|ed)|endorsed|enacted|adopted|legislated|ratified)"),
-    ("en-law", _C, r"(?:budgets?(?: (?:for )?[0-9]{4}(?:-[0-9]{2,4})?)?|bill|act|(?:spending )?review|statement|law|legislation|order)"
-        r"(?: [a-z]+){0,4}? (?:provides?|includes?|contains?|offers?|sets out|delivers?|proposes (?:to provide|to invest)?|foresees|makes)"),
     ("en-plan", _A, _PLAN),
     ("en-due", _C, r"(?:" + _DUE + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
         r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
@@ -160,7 +161,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"supply|create|get|receive|host|install|double|triple|pour|pump|inject|commit|allocate|train|secure|"
         r"purchase|procure|"
         r"add|expand|boost|establish|set up|give)"),
-    ("en-available", _C, r"(?:is|are|being|been) (?:now |also |already )?(?:made )?(?:available|on offer|up for grabs)"),
+    ("en-available", _C, r"(?:is|are|being|been) (?:now |also |already )?(?:made )?(?:available|on offer|"
+        r"up for grabs)"),
     ("en-sums", _C, _SUMS + r" (?:of|worth|totall?ing|amounting to|valued at)"),
     ("en-since", _F, r"(?:after|having|since|by|despite|following) (?:already )?(?:spending|investing|securing|"
         r"buying|building|"
@@ -180,7 +182,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"published|ranked|ranks|placed|became|selected|chose|chosen|achieved|joined|established|"
      r"set up|introduced|contributed|collected|obtained|acquired|secured|disbursed|distributed|handed|generated|"
      r"controls?|owns?|runs?|houses|hosts|consum(?:ed|es)|serves?|remains?|boasts?|"
-     r"contains?|includes?|consists?|compris(?:es?|ing)|currently|so far|as of|up from|down from|compared (?:with|"
+     r"contains?|includes?|consists?|compris(?:es?|ing)|currently|so far|as of|lists?|up from|down from|"
+     r"compared (?:with|"
      r"to)|already|last year|last month|drew|attracted|met|gave|took|made|went|saw|showed|finished|cost|used|"
      r"equipped|filed|sold)"),
 )  # fmt: skip
@@ -201,7 +204,8 @@ _L: Final = "".join(one for one in _SYLLABLES if (ord(one) - 0xAC00) % 28 == 8) 
 KOREAN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되|확인되|공개되)지 않|미정|미확정|(?:검토|논의|협의|"
         r"조율|협상|고민|저울질)(?: ?중|하고|한다|에 |가 진행|해 나가|할 |"
-        r"하기로|합니다|되고|된다)|타진|고심|알 수 없|알려지지 않|여부|미지수|불투명|(?:통과|확정|승인|의결)(?:되면|하면|될 경우|할 경우)|"
+        r"하기로|합니다|되고|된다)|타진|고심|알 수 없|알려지지 않|여부|미지수|불투명|(?:통과|확정|승인|의결)(?:되면|"
+        r"하면|될 경우|할 경우)|"
         r"[" + _L + r"]지(?:는|를|도|가|에 대해서는|에 대해)?[ ,]|[" + _L + r"] 것으로 (?:알려졌|전해졌|알려진|"
         r"전해진)|결론(?:을 내지|이 나지)|확답"),
     ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
@@ -220,7 +224,8 @@ KOREAN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
      r"(?:도약|진입|달성|올라서|끌어올|올려놓|거듭나|견인|선도)[가-힣]{0,3} ?(?:계획|방침|예정|구상|것이다|것이라|"
      r"겠다|다는|하겠|한다는|기 위|하기 위|위해|복안|청사진|한다)|(?:되|거듭나|도약하|올라서|진입하|선도하)겠|"
-     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|나섰|나서고 있|청사진|추진(?:한다|합니다|하고 있|된다)|요청(?:했|한다|"
+     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|나섰|나서고 있|청사진|추진(?:한다|"
+     r"합니다|하고 있|된다)|요청(?:했|한다|"
      r"하고|할)|신청(?:했|한다)|건의(?:했|한다)|검토해 나|비전|(?:도약|진입|달성|강국|"
      r"되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
     ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"
@@ -245,7 +250,7 @@ KOREAN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"(?:한다|합니다|된다|됩니다|다(?![가-힣])|다고|하게 된다|할 수 있도록 한다|해 나간다|해나간다|키로)"),
     ("ko-present", _C, r"(?:투입|투자|지원|공급|구축|확보|도입|제공|조성|출자|배치|집중|배분|할당|활용|매입|구매|"
         r"임차|임대|발주|출연|신설|증설|완공|착공|가동|"
-        r"설립|건설|양성|육성|선발|모집|보급|집행|확대|충당|배정|편성|부담|지급)(?:(?:을|를) (?:시작|추진|확대|"
+        r"설립|건설|양성|육성|선발|모집|보급|집행|확대|충당|배정|편성|부담|지급)(?:(?:을|를) (?:시작|확대|"
         r"본격화)한다|에 (?:쓴|쓰인|들어간|나선|착수한)다|되며|되고(?! 있)|"
         r"될 |하게 되|에 쓰)"),
     ("ko-present", _C, r"(?:쏟아붓|내놓|짓|뽑|돕|받|맡|갖추)는다|(?:들어간|쓰인|맡긴|쓴|건넨|보탠|푼|돌린|쏟는|"

@@ -210,7 +210,8 @@ incoming previous both Both they They it It he He she She we We Prime Premier Pr
 ICT Finance finance
 Industry industry Trade trade Education education Defense Defence defense defence Energy energy Health health Transport transport
 Environment environment Labor labor Research research Technology technology Digital digital Economy economy Innovation innovation
-Communications communications Electronics electronics Planning planning Budget budget Interior interior IT AI Treasury Commerce commerce Foreign foreign Minister minister Ministers ministers Secretary Deputy Vice vice
+Communications communications Electronics electronics Planning planning Budget budget Interior interior IT AI
+Treasury Commerce commerce Foreign foreign Minister minister Ministers ministers Secretary Deputy Vice vice
 """
 _FIRST: Final = frozenset(_FIRST_WORDS.split())
 

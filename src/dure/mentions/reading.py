@@ -38,6 +38,7 @@ _SAYINGS: Final = (
     "공개",
     "열린",
 )
+_OPENING: Final = 12  # "In 2023, the ministry allocated": a period that opens a sentence belongs to all of it
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -107,7 +108,8 @@ def _is_past(period: Period | None, document: Document) -> bool:
 
 def _is_term(sentence: str, amount: Amount, period: Period | None) -> bool:
     """Whether money is meant for a period: one of its own clause and of some length, not the month in which it was granted."""
-    if period is None or "," in sentence[period.span.end : amount.span.start]:
+    aside = period is not None and period.span.start > _OPENING and "," in sentence[period.span.end : amount.span.start]
+    if period is None or aside:
         return False
     return period.begin is None or period.until is None or (period.until - period.begin).days > 80
 

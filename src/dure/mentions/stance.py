@@ -55,7 +55,8 @@ _EN_SPEAKERS: Final = re.compile(
     r"|\baccording to (?:\w+ ){0,3}(?:experts?|analysts?|critics|observers|economists)\b"
 )
 _SPEAKER_WORDS: Final = """
-expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers academics columnist
+expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers
+academics columnist
 think-tank lobby 전문가 일각 교수 비평가 애널리스트 시민단체 야당 학계 논설 사설 연구위원 관계자들
 """
 _SPEAKERS: Final = tuple(_SPEAKER_WORDS.split())
@@ -169,43 +170,64 @@ def _english(read: _Read, amount: Amount | None, period: Period | None, actor: P
 def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[Stance, str] | None:
     """The cue on which a sum depends, or at once a stance where the words right beside the sum tell it."""
     start, end = amount.span.start, amount.span.end
-    after = _EN_AFTER_AIM.match(text, end)
-    if after and "-" not in text[end : end + 1]:
-        return _A, "en-goal"
-    if text[:start].endswith("from ") and text.startswith(" to ", end):
-        return _F, "en-from"
     begin, stop = _clause(text, amount)
     left = [one for one in found if begin <= one.start and one.end <= start]
     right = [one for one in found if end <= one.start < stop]
     if right and (_is_subject(text, begin, amount, right[0]) or _bound(text, amount, right[0])):
         return right[0]
+    after = _EN_AFTER_AIM.match(text, end)
+    if after and "-" not in text[end : end + 1]:
+        return _A, "en-goal"
+    if _BASE.search(text[max(0, start - 30) : start]) or (
+        text[:start].endswith("from ") and text.startswith(" to ", end)
+    ):
+        return _F, "en-from"
     cue = _passed_by(text, left, left[-1] if left else right[0] if right else None)
     if cue is None or cue.start >= end:
         return cue
+    return _upward(text, left, cue, amount, right)
+
+
+def _upward(text: str, left: Sequence[Cue], cue: Cue, amount: Amount, right: Sequence[Cue]) -> Cue | tuple[Stance, str]:
+    """The cue on a sum's left, or the one above it, where it is only a noun, an infinitive or a clause that describes."""
+    above = left[-2] if len(left) > 1 and left[-1] is cue else None
+    apart = above is None or "," in text[above.end : cue.start]
     if _STANCES[cue.rule] is _F:
         return _deed(text, cue, amount) or cue
-    if cue.rule == "en-headline":
-        if len(left) > 1 and left[-2].rule == "en-was" and "," not in text[left[-2].end : cue.start]:
-            return _deed(text, left[-2], amount) or left[-2]
+    if cue.rule == "en-headline" and above is not None:
+        if above.rule == "en-was" and not apart:
+            return _deed(text, above, amount) or above
         return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
     if cue.rule == "en-sums":
-        own = right and _OWN_NOUN.fullmatch(text, end, right[0].start)
-        return right[0] if own else left[-2] if len(left) > 1 and left[-2].rule == "en-was" else cue
+        if right and right[0].rule not in _NO_VERBS and _OWN_NOUN.fullmatch(text, amount.span.end, right[0].start):
+            return right[0]
+        return cue if above is None or apart or " with " in text[above.end : cue.start] else above
+    described = cue.rule == "en-will" and text[: cue.start].endswith((" that ", " which "))
+    if described and above is not None and not apart and _STANCES[above.rule] is _A:
+        return above
+    if amount.kind in _RESULTS and _STANCES[cue.rule] is _C and _SO_AS.search(text, cue.end, amount.span.start):
+        return _A, "en-purpose"
     return cue
 
 
+_BASE: Final = re.compile(
+    r"(?:\b(?:this|last|current|previous) (?:fiscal |financial )?year's |\b(?:the|its) (?:existing|current|present) )$"
+)
+_SO_AS: Final = re.compile(r"[a-z0-9] to (?:increase|raise|expand|lift|boost|grow|multiply|scale|cut|reduce|lower)\b")
 _OPEN: Final = re.compile(
     r"\b(?:if (?:it is |they are |it were )?(?:approved|passed|confirmed|adopted|ratified|granted|parliament|"
     r"lawmakers)|"
     r"(?:subject to|pending|awaiting|awaits?|conditional on|contingent on) (?:[a-z’'-]+ ){0,4}?(?:approval|decision|"
     r"vote|consent|review)|"
     r"reportedly (?:plan|planning|plans|in talks|considering|weighing|preparing|looking|seeking)|"
-    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|(?:is|are|was) (?:not |still not |un)known|remains? (?:undecided|"
+    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|(?:is|are|was) (?:not |"
+    r"still not |un)known|remains? (?:undecided|"
     r"unclear|open|unconfirmed|to be))\b"
 )
 _BOUNDARY: Final = re.compile(
     r"(?:^|"
-    r"[,;:—–(“\"]|\b(?:that|and|but|while|as|where|when|whereas|though|although|said|says|confirmed|announced|means|because|"
+    r"[,;:—–(“\"]|\b(?:that|and|but|while|as|where|when|whereas|though|although|said|says|confirmed|announced|means|"
+    r"because|"
     r"which|with|plus))\s*(?:(?:the|a|an|another|additional|further|some|about|around|up to|more than|over|at least|"
     r"almost|nearly|only|"
     r"just|roughly|approximately|first|remaining|final|other|initial|total of|of|this|that|these|those|extra|whole|"
@@ -228,18 +250,13 @@ _HELPED: Final = re.compile(
 )
 
 
+_NO_VERBS: Final = frozenset(("en-headline", "en-plan-to", "en-plans", "en-sums", "en-goal", "en-purpose", "en-since"))
+
+
 def _is_subject(text: str, begin: int, amount: Amount, cue: Cue) -> bool:
     """Whether a sum is what the verb on its right is said of: "said £750 million of funding will go to"."""
     start, end = amount.span.start, amount.span.end
-    if cue.start - end > 60 or cue.rule in (
-        "en-headline",
-        "en-plan-to",
-        "en-plans",
-        "en-sums",
-        "en-goal",
-        "en-purpose",
-        "en-since",
-    ):
+    if cue.start - end > 60 or cue.rule in _NO_VERBS:
         return False
     return (
         _OWN_NOUN.fullmatch(text, end, cue.start) is not None
@@ -287,6 +304,9 @@ def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
     return next((one for one in after if one.rule not in _SOFT), after[0] if after else None)
 
 
+_ACT: Final = re.compile(
+    r" (?:be (?:[a-z]{3,14}ed|spent|built|put|bought)|invest|spend|build|buy|provide|fund|supply|open|install)\b"
+)
 _EVERY: Final = re.compile(
     r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b"
 )
@@ -294,7 +314,7 @@ _EVERY: Final = re.compile(
 
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
-        said = _SAYING.search(text)
+        said = _SAYING.search(text, 0, cue.start) or (_ACT.match(text, cue.end) and _SAYING.search(text, cue.end))
         return (_C, "en-said-would") if said else (_O, cue.rule)
     if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
