@@ -93,7 +93,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"(?:is|are|been) (?:also |actively |now )?pursuing|working towards?|expects?|(?:has |have )?(?:requested|"
      r"asked (?:for|parliament|"
      r"congress|the [a-z]+ for)|applied for|bid for)|request(?:s|ing)|"
-     r"foresees?|foreseen|envisag(?:es?|ed)|envisions?|intends? to|intended to|(?:keen|eager|determined|ready|"
+     r"foresees?|foreseen|(?:has |have )?propos(?:es|ed|ing)|envisag(?:es?|ed)|envisions?|intends? to|intended to|"
+     r"(?:keen|eager|determined|ready|"
      r"hoping|trying|working|"
      r"racing) to|(?:is|are|was|were) (?:also |now |currently |meant |intended )?(?:planned|planning|meant)|planned)"),
     ("en-purpose", _A, r"(?:with a view to|efforts? to|push(?:ing|es)? to|(?:in a |its |their )bid to|"

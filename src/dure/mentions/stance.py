@@ -173,11 +173,15 @@ def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[S
     begin, stop = _clause(text, amount)
     left = [one for one in found if begin <= one.start and one.end <= start]
     right = [one for one in found if end <= one.start < stop]
+    after = _EN_AFTER_AIM.match(text, end)
+    if (
+        after
+        and "-" not in text[end : end + 1]
+        and not (right and right[0].end < after.end() and right[0].rule != "en-goal")
+    ):
+        return _A, "en-goal"
     if right and (_is_subject(text, begin, amount, right[0]) or _bound(text, amount, right[0])):
         return right[0]
-    after = _EN_AFTER_AIM.match(text, end)
-    if after and "-" not in text[end : end + 1]:
-        return _A, "en-goal"
     if _BASE.search(text[max(0, start - 30) : start]) or (
         text[:start].endswith("from ") and text.startswith(" to ", end)
     ):
@@ -245,6 +249,9 @@ _CHEST: Final = re.compile(
     r"units?|grants?|subsid(?:y|ies)|funding|drive|push|mission|facility|calls?|tenders?|missions?|budget)\b"
 )
 _HELD_OUT: Final = re.compile(GATHER + r"\b")
+_CHOSEN: Final = re.compile(
+    r"(?:selected|chosen|chose|picked|named|hired|appointed|commissioned|tapped|tasked|contracted)$"
+)
 _HELPED: Final = re.compile(
     r"(?:help(?:ed|s)|managed|used|began|started|continued|enabled|able|allowed|went on|cost|paid) $"
 )
@@ -274,6 +281,8 @@ def _deed(text: str, cue: Cue, amount: Amount) -> tuple[Stance, str] | None:
     """What a verb of the past leaves open: a fund that was launched is bound money, what it was launched *to* do an aim."""
     between = text[cue.end : amount.span.start]
     purpose = _HELD_OUT.search(between)
+    if purpose and _CHOSEN.search(text[cue.start : cue.end]):
+        return _C, "en-chosen"
     if purpose and not _HELPED.search(text[cue.start : cue.end + purpose.start()]):
         return _A, "en-purpose"
     if amount.kind is Kind.MONEY and _DEEDS.search(text[cue.start : cue.end]) and len(between) < 60:
