@@ -78,7 +78,9 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"group))"),
     ("en-forecast", _O, r"(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
         r"projected|predicted|estimated|likely|unlikely|seen|thought|believed|anticipated|tipped)|"
-     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|(?:will|would) (?:likely|"
+     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|(?:will|would) (?:not|"
+     r"hardly|never) be (?:enough|"
+        r"sufficient)|will fall short|(?:will|would) (?:likely|"
      r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
      r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
     ("en-estimate", _O, r"(?:expected|projected|forecast|predicted|anticipated|tipped|estimated|likely|believed) to|"
@@ -88,12 +90,14 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
         r"the) plans? to) " + _ACTS + _OUTCOMES),
     ("en-aim", _A, r"(?:aim(?:s|ed|ing)?(?: to| at| for)?|seek(?:s|ing)?|sought|hop(?:es?|ed|ing) (?:to|for|that)|"
-        r"wants?(?: to)?|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
-     r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing) to|would like to|(?:is|are) eyeing|eyes|"
+        r"want(?:s|ed)?(?: to)?|(?:is |are )?counting on|counts on|(?:sets?|has|have) (?:its|their) sights|"
+        r"wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
+     r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing|ed) to|would like to|(?:is|are) eyeing|eyes|"
      r"(?:is|are|been) (?:also |actively |now )?pursuing|working towards?|expects?|(?:has |have )?(?:requested|"
      r"asked (?:for|parliament|"
      r"congress|the [a-z]+ for)|applied for|bid for)|request(?:s|ing)|"
-     r"foresees?|foreseen|(?:has |have )?propos(?:es|ed|ing)|envisag(?:es?|ed)|envisions?|intends? to|intended to|"
+     r"foresees?|foreseen|(?:has |have )?propos(?:es|ed|ing)|envisag(?:es?|ed)|envision(?:s|ed)?|intends? to|"
+     r"intended to|"
      r"(?:keen|eager|determined|ready|"
      r"hoping|trying|working|"
      r"racing) to|(?:is|are|was|were) (?:also |now |currently |meant |intended )?(?:planned|planning|meant)|planned)"),
@@ -101,10 +105,12 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"(?:in order |so as )?to (?:" + _OUTCOMES + r"))"),
     ("en-judge", _O, r"(?:should|must(?! have)|ought to|"
         r"(?<!funding )(?<!energy )(?<!power )(?<!computing )(?:needs? to|needs)|"
-        r"(?:is|are|be|was|were) (?:still )?(?:needed|required|necessary)|requires?|an estimated|has to|have to|"
+        r"(?:is|are|be|was|were) (?:still )?(?:needed|required|necessary)|requires?|risks?|threatens?|fears?|feared|"
+        r"questioned|deserves?|an estimated|has to|have to|"
         r"had better|may|might|could|"
         r"essential|imperative|crucial|vital|insufficient|inadequate|not enough|"
-     r"too (?:small|little|late|low|slow|modest)|unrealistic|falls? (?:far )?short|doubt(?:s|ed|ful)?|call(?:s|ed|"
+     r"too (?:few|much|many|big|high|costly|expensive|optimistic|ambitious|small|little|late|low|slow|modest)|"
+     r"unrealistic|falls? (?:far )?short|doubt(?:s|ed|ful)?|call(?:s|ed|"
      r"ing) (?:for|on)|urg(?:es?|ed|ing)|recommend(?:s|ed|ing)?|argu(?:es?|ed|ing)|"
      r"believes?|believed|contends?|insist(?:s|ed)|warn(?:s|ed|ing)?|criticis?z?(?:es|ed|ing)|suggests?|in (?:my|"
      r"our|his|her) (?:view|opinion)|"
@@ -123,7 +129,9 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?(?! of)|finali[sz]e[sd]?|"
      r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|(?<!-)(?:backed|"
      r"underpinned|"
-     r"financed) (?:by|with)|dedicat(?:ed|es|ing)|devot(?:ed|es|ing)|reserv(?:ed|es)|"
+     r"financed) (?:by|with)|dedicat(?:ed|es|ing)|(?:awarded|granted)(?= (?:[a-z]+ )?(?:[$€£¥₹]|[0-9]))|allott?ed|"
+     r"pencill?ed in|voted|devot(?:ed|es|ing)|"
+     r"reserv(?:ed|es)|"
      r"green-?lit|green-?lights?|assign(?:s|ed)|endorsed|enacted|adopted|legislated|ratified)"),
     ("en-plan", _A, _PLAN),
     ("en-due", _C, r"(?:" + _DUE + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
@@ -154,7 +162,8 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"pumping|"
         r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|"
         r"making|adding|"
-        r"installing|deploying|expanding|doubling|tripling)|(?<!to )(?:invests?|spends?|injects?|commits|pours|"
+        r"installing|deploying|expanding|doubling|tripling|leasing|renting|"
+        r"hiring|ordering|training|giving|supplying|devoting)|(?<!to )(?:invests?|spends?|injects?|commits|pours|"
         r"pumps|backs|bets|buys|"
         r"orders|launches|unveils|doubles|triples|builds|contributes?|funds|lines? up))"),
     ("en-headline", _C, r"(?<=[a-z.] )(?<!plan )(?<!how )(?<!ability )to (?:invest|spend|build|buy|provide|fund|"

@@ -181,7 +181,8 @@ def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[S
     ):
         return _A, "en-goal"
     if right and (_is_subject(text, begin, amount, right[0]) or _bound(text, amount, right[0])):
-        return right[0]
+        judged = len(right) > 1 and right[1].rule == "en-judge" and right[1].start - right[0].end < 16
+        return right[1] if judged and _STANCES[right[0].rule] is _F else right[0]
     if _BASE.search(text[max(0, start - 30) : start]) or (
         text[:start].endswith("from ") and text.startswith(" to ", end)
     ):
@@ -239,9 +240,10 @@ _BOUNDARY: Final = re.compile(
     r"larger|biggest|portion|part|significant|as much as|as many as)\s+){0,6}$"
 )
 _OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()-]+){0,6} ?$")
-_DEEDS: Final = re.compile(
-    r"(?:launched|introduced|created|established|set up|published|raised|unveiled|started|began|begun|revealed|"
-    r"presented|announced)$"
+_DEEDS: Final = re.compile(  # what only begins a thing: its purpose lies ahead
+    r"(?:launched|introduced|created|establish(?:ed)?|set up|published|raised|unveiled|revealed|presented|announced|"
+    r"founded|formed|"
+    r"requested|asked|opened|teamed|was|is|were)$"
 )
 _CHEST: Final = re.compile(
     r"[ -](?:[a-z-]+ ){0,4}?(?:funds?|programmes?|programs?|packages?|investments?|initiatives?|schemes?|pledges?|"
@@ -251,9 +253,6 @@ _CHEST: Final = re.compile(
 _HELD_OUT: Final = re.compile(GATHER + r"\b")
 _CHOSEN: Final = re.compile(
     r"(?:selected|chosen|chose|picked|named|hired|appointed|commissioned|tapped|tasked|contracted)$"
-)
-_HELPED: Final = re.compile(
-    r"(?:help(?:ed|s)|managed|used|began|started|continued|enabled|able|allowed|went on|cost|paid) $"
 )
 
 
@@ -281,11 +280,12 @@ def _deed(text: str, cue: Cue, amount: Amount) -> tuple[Stance, str] | None:
     """What a verb of the past leaves open: a fund that was launched is bound money, what it was launched *to* do an aim."""
     between = text[cue.end : amount.span.start]
     purpose = _HELD_OUT.search(between)
-    if purpose and _CHOSEN.search(text[cue.start : cue.end]):
+    deed = text[cue.start : cue.end]
+    if purpose and _CHOSEN.search(deed):
         return _C, "en-chosen"
-    if purpose and not _HELPED.search(text[cue.start : cue.end + purpose.start()]):
+    if purpose and _DEEDS.search(deed):
         return _A, "en-purpose"
-    if amount.kind is Kind.MONEY and _DEEDS.search(text[cue.start : cue.end]) and len(between) < 60:
+    if amount.kind is Kind.MONEY and _DEEDS.search(deed) and len(between) < 60:
         return (_C, "en-fund") if _CHEST.match(text, amount.span.end) else None
     return None
 
