@@ -200,6 +200,23 @@ unclear|1 GW|OpenAI is reportedly planning a 1 GW site in India.
 unclear|$900 million|It remains unclear how much of the $900 million has been paid.
 unclear|$6 billion|The two sides are negotiating a $6 billion lease.
 unclear|5,000 chips|The ministry has not confirmed whether 5,000 chips arrived.
+commitment|€3 million|The council awarded €3 million to the laboratory.
+commitment|40 MW|A firm from Lyon was chosen to build the 40 MW site.
+commitment|4,000 GPUs|The state is leasing 4,000 GPUs.
+commitment|£1.5bn|That is why we're investing £1.5bn.
+commitment|€5 million|We'll give each college €5 million.
+commitment|12 billion won|Of the sum, 12 billion won would be set aside for schools, officials said.
+aim|$2 billion|They created a fund to raise $2 billion.
+aim|5,000 GPUs|The ministry wanted 5,000 GPUs by 2027.
+aim|€2 billion|Brussels has proposed €2 billion for chips.
+aim|30%|A 30% target was announced in May.
+aim|tenfold|The state pledged $40 million to raise its capacity tenfold.
+aim|100,000 chips|Brussels plans to found sites that will house 100,000 chips each.
+fact|400 teachers|The agency spent €3 million to train 400 teachers.
+fact|$3 million|The sum is more than this year's $3 million.
+opinion|500 GPUs|He said the 500 GPUs were far too few.
+opinion|$2 billion|A budget of $2 billion will not be enough.
+opinion|$5 billion|The line would cost $5 billion, officials said.
 unclear|$50 million|It is not known how the $50 million will be shared.
 unclear|20,000 GPUs|Officials are weighing an order of 20,000 GPUs.
 unclear|$1 billion|The $1 billion loan is still being negotiated.
@@ -304,7 +321,7 @@ def test_two_sums_of_one_sentence_have_their_own_stance() -> None:
 
 def test_no_cue_is_lost_by_looking_only_where_one_may_begin() -> None:
     for _, _, sentence in CASES:
-        text = sentence.lower()
+        text = sentence.lower().replace("'", " ")
         assert [one.span() for one in english_matches(text)] == [one.span() for one in ENGLISH_CUES.finditer(text)]
 
 
@@ -324,7 +341,9 @@ def test_any_text_has_one_of_the_five(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["will " * 400, "a" * 2000, "aims to " * 250, "raise a b c " * 160, "experts x" * 220, "목표로 " * 500, "전문가" * 660, "였" * 2000,
+     "5 GPUs" + " a-a" * 14 + " will " * 200, "is being " * 220, "5 GPUs " + "subject to a a a a " * 100, "예산" + "가" * 38 + "로 " * 400,
      "announced a b c d " * 110, "met the a b " * 160, "signed a a a a " * 130, "according to a a a " * 100],
 )  # fmt: skip
 def test_hostile_sentences_end(text: str) -> None:
     assert stance(text, None, None, None)[0] in Stance
+    assert all(stance(text, one, None, None)[0] in Stance for one in amounts(text)[:40])

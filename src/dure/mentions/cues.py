@@ -184,7 +184,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"so far )?(?:been )?(?!proposed|planned|hoped|intended|asked|pledged|promised|vowed)[a-z]{2,14}(?:ed|en|"
         r"ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
      r"spent|invest(?:ed)|amount(?:s|ed) to|represent(?:s|ed)|equals|equates? to|makes up|made up|costs|numbers|"
-     r"opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
+     r"opened|created|founded|formed|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
      r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"
      r"grew|grown|increased|decreased|declined|reached|stood|stands|account(?:ed|s) for|total(?:l?ed|s)|recorded|"
      r"won (?:an?|the)|raised|held|hosted|supported|provided|granted|hired|produced|"

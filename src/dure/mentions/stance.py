@@ -114,12 +114,13 @@ def cues(sentence: str) -> tuple[Cue, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A sentence with small letters, its cues, and the rule by which all of it is somebody's opinion, or ""."""
+    """A sentence with small letters, its cues, the rule by which all of it is somebody's opinion, or "", and if it is open."""
 
     text: str
     korean: bool
     cues: tuple[Cue, ...]
     speaker: str
+    hangs: bool  # on a decision that is yet to be made
 
 
 @lru_cache(maxsize=4)  # a sentence is asked about once for each of its sums
@@ -136,7 +137,8 @@ def _read(sentence: str) -> _Read:
             found.append(Cue(match.start(), match.end(), rule))
     spoken = any(word in text for word in _SPEAKERS)
     speaks = spoken and (_KO_SPEAKERS.search(text) if korean else _EN_SPEAKERS.search(text))
-    return _Read(text, korean, tuple(found), ("ko-speaker" if korean else "en-speaker") if speaks else "")
+    hangs = not korean and _OPEN.search(text) is not None
+    return _Read(text, korean, tuple(found), ("ko-speaker" if korean else "en-speaker") if speaks else "", hangs)
 
 
 def _led(text: str, last: Cue, start: int) -> bool:
@@ -149,7 +151,7 @@ _STANCES: Final = {rule: sort for rule, sort, _ in (*ENGLISH, *KOREAN) if sort i
 
 def _english(read: _Read, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
     text, found = read.text, read.cues
-    if _OPEN.search(text):
+    if read.hangs:
         return Stance.UNCLEAR, "en-if-approved"
     cue = _main(found, actor) if amount is None else _governing(text, found, amount)
     if isinstance(cue, tuple):
@@ -188,6 +190,8 @@ def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[S
     ):
         return _F, "en-from"
     cue = _passed_by(text, left, left[-1] if left else right[0] if right else None)
+    if cue is None and _HELD_OUT.search(text, begin, start):
+        return _A, "en-purpose"
     if cue is None or cue.start >= end:
         return cue
     return _upward(text, left, cue, amount, right)
@@ -239,7 +243,7 @@ _BOUNDARY: Final = re.compile(
     r"full|new|"
     r"larger|biggest|portion|part|significant|as much as|as many as)\s+){0,6}$"
 )
-_OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()-]+){0,6} ?$")
+_OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()]+){0,8} ?$")
 _DEEDS: Final = re.compile(  # what only begins a thing: its purpose lies ahead
     r"(?:launched|introduced|created|establish(?:ed)?|set up|published|raised|unveiled|revealed|presented|announced|"
     r"founded|formed|"
@@ -314,7 +318,7 @@ def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
 
 
 _ACT: Final = re.compile(
-    r" (?:be (?:[a-z]{3,14}ed|spent|built|put|bought)|invest|spend|build|buy|provide|fund|supply|open|install)\b"
+    r" (?:be (?:[a-z]{3,14}ed|spent|built|put|bought|set)|invest|spend|build|buy|provide|fund|supply|open|install)\b"
 )
 _EVERY: Final = re.compile(
     r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b"
