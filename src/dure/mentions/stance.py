@@ -3,17 +3,19 @@
 The classes, so that two readers agree:
 
 * **commitment**: an actor binds itself or its budget. It will do the thing, has decided, agreed or contracted to, allocates,
-  earmarks or budgets the sum, announces the investment, or plans an act that is in its own hands (to invest, build, buy, hire).
-  An allocation that was already made stays a commitment: the money is bound, not yet shown as spent.
-* **aim**: a target or a wish. It aims, seeks, hopes, wants; a goal, vision or target is named; or it plans a *result* that is not in
-  its own hands: to become, to rank among, to reach a share. A purpose beside a commitment ("will invest ... to become") is an aim.
+  earmarks or budgets the sum, announces the investment, or is due to deliver. An allocation that was already made stays a
+  commitment: the money is bound, not yet shown as spent. In Korean "투입할 계획이다", "할 예정이다" bind as well.
+* **aim**: a target, a plan or a wish. It aims, plans, seeks, hopes, wants, proposes; a goal, vision or target is named; or a thing
+  of the past was founded *to* do it. A result beside a commitment ("will invest ... to become") is an aim.
 * **fact**: reports what was or is: spent, opened, supplied, stands at, controls. No promise.
-* **opinion**: judges, argues, expects something of others, or forecasts (should, must, could, is expected to, experts warn).
+* **opinion**: judges, argues, expects something of others, or forecasts (should, must, could cost, is expected to, experts warn).
   Who says it does not matter; an actor's own plan is no forecast.
-* **unclear**: none of these can be told. People look at it.
+* **unclear**: open. Considered, negotiated, under review, hanging on a vote, something that somebody may or may not do; or none
+  of these can be told. People look at it.
 
-One sentence may hold several: the class is that of the clause in which the sum stands. English is read from the nearest
-governing verb on the sum's left, Korean from the first predicate on its right; saying-verbs ("said that", "밝혔다") are looked through.
+One sentence may hold several: the class is that of the clause in which the sum stands. English is read from the verb that
+has the sum as its subject, else from the nearest governing verb on its left; Korean from the first predicate on its right that
+does not only describe a noun. Saying-verbs ("said that", "밝혔다") are looked through.
 """
 
 from __future__ import annotations
