@@ -59,6 +59,55 @@ As reported by The Korea Herald, these talks aim to help.||-|
 이 회사는 2027년까지 5만 장을 도입한다.|네이버는 신규 데이터센터를 연다.|이 회사|naver
 미국 에너지부는 슈퍼컴퓨터 2대를 구축한다.||미국 에너지부|us-doe
 한빛클라우드는 GPU 2천 장을 도입한다.||한빛클라우드|
+The National Science Foundation awarded $10 million to the lab.||National Science Foundation|us-nsf
+The Science and ICT Ministry will spend $10 million on chips.||The Science and ICT Ministry|kr-msit
+Whitehall will spend $10 million on chips.||Whitehall|gb-government
+Brussels will spend $10 million on chips.||Brussels|eu-government
+The German government will spend $10 million on chips.||The German government|de-government
+Germany's Research Ministry will spend $10 million on chips.||Germany's Research Ministry|de-bmftr
+The EU's $10 million programme was launched in May.||EU|eu-government
+Canada's $10 million strategy will pay for chips.||Canada|ca-government
+The president said France would spend $10 million.||France|fr-government
+The prime minister said Japan would spend $10 million.||Japan|jp-government
+India's IT ministry said it would spend $10 million.||India's IT ministry|in-meity
+The Ministry of Electronics and IT will spend $10 million, its minister said.||Ministry of Electronics and IT|in-meity
+Britain's technology secretary announced $10 million for chips.||Britain's technology secretary|gb-dsit
+The chancellor said Britain's Treasury would spend $10 million.||Britain's Treasury|gb-treasury
+Canada's AI minister announced $10 million for chips.||Canada's AI minister|ca-ised
+The Energy Department will spend $10 million, the United States said.||The Energy Department|us-doe
+Washington is spending $10 million on chips.||Washington|us-government
+The White House requested $10 million for chips.||White House|us-white-house
+Congress approved $10 million for chips.||Congress|us-congress
+Italy has set aside $10 million for chips.||Italy|it-government
+Brazil's government launched a $10 million plan for chips.||Brazil's government|br-government
+Canberra committed $10 million to chips.||Canberra|au-government
+Saudi-backed Humain ordered $10 million of chips.||Humain|sa-humain
+Taiwan's National Science and Technology Council will spend $10 million on chips.||Taiwan's National Science and Technology Council|tw-nstc
+China's National Development and Reform Commission approved $10 million.||China's National Development and Reform Commission|cn-ndrc
+Switzerland opened a $10 million computer in Lugano.||Switzerland|ch-government
+ChatGPT maker OpenAI will spend $10 million on chips.||OpenAI|openai
+Deutsche Telekom will spend $10 million on chips.||Deutsche Telekom|deutsche-telekom
+Of the total, $10 million will be spent by South Korea on chips.||South Korea|kr-government
+A $10 million order was placed with Nvidia, the chipmaker said.||the chipmaker|nvidia
+“We will mobilise $10 million,” said European Commission.||European Commission|eu-commission
+Under a deal with the United Arab Emirates, Microsoft will invest $10 million.||Microsoft|microsoft
+Seoul's $10 million budget was approved on Monday.||Seoul|kr-government
+과기정통부 장관은 100억원을 지원하겠다고 말했다.||과기정통부|kr-msit
+정부는 100억원을 지원하겠다고 말했다.||정부|kr-government
+미국 정부가 100억원을 지원한다.||미국 정부|us-government
+부총리 겸 기획재정부 장관은 100억원을 배정했다고 말했다.||기획재정부|kr-moef
+대통령이 100억원을 투자하겠다고 했다.||대통령|kr-president
+NIPA는 100억원을 지원한다.||NIPA|kr-nipa
+SKT는 100억원을 투자한다.||SKT|sk-telecom
+새 정부는 100억원을 투자한다.||새 정부|kr-government
+EU 집행위원회는 100억원을 투자한다.||EU 집행위원회|eu-commission
+일본 경제산업성은 100억원을 지원한다.||일본 경제산업성|jp-meti
+영국 정부는 100억원을 지원한다.||영국 정부|gb-government
+전남도는 100억원을 투자한다.||전남도|kr-jeonnam
+삼성SDS 컨소시엄이 100억원을 투자한다.||삼성SDS|samsung-sds
+과기부는 정부가 100억원을 투입한다고 밝혔다.||정부|kr-government
+국가AI컴퓨팅센터에 100억원이 투입된다.||국가AI컴퓨팅센터|kr-ncc
+아마존웹서비스(AWS)는 울산에 100억원을 투자한다.||아마존웹서비스|amazon
 """
 CASES = [tuple(line.split("|")) for line in ACTING.strip().splitlines()]
 

@@ -164,7 +164,7 @@ def test_what_promises_nothing_is_no_milestone(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "how"),
     [
-        ("The South Korean government plans to establish an AI safety institute next month.", Stance.COMMITMENT),
+        ("The South Korean government plans to establish an AI safety institute next month.", Stance.AIM),
         ("Canada and South Korea agreed to share systems and best practices in science.", Stance.COMMITMENT),
         ("The Ministry of Science and ICT aims to pass the AI Act by the end of 2025.", Stance.AIM),
         ("과기정통부는 내년 상반기 AI안전연구소를 설립할 계획이다.", Stance.COMMITMENT),

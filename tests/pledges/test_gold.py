@@ -232,7 +232,7 @@ def of_half(half: str) -> Scores:
     return score.score(score.read_gold(half), score.read_by_rules)
 
 
-# The targets of the issue, not what is reached: on the held half recall, period and stance were below them when this was written.
+# The targets of the issue, not what is reached: on the held half recall and period were below them when this was written.
 TARGETS: list[tuple[str, Callable[[Scores], float], float]] = [
     ("precision of amounts with currency", lambda s: s.amounts.precision, 0.95),
     ("recall of amounts with currency", lambda s: s.amounts.recall, 0.90),
@@ -246,7 +246,7 @@ TARGETS: list[tuple[str, Callable[[Scores], float], float]] = [
 ]
 
 
-MISSED = {"recall of amounts with currency", "period", "stance"}  # on the held half; whoever reaches one takes it out
+MISSED = {"recall of amounts with currency", "period"}  # on the held half; whoever reaches one takes it out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dure.mentions.known import ACTORS, BODY, COUNTRIES, GOVERNMENT, country_of, government, head, kind_of, portfolio
+from dure.mentions.known import (
+    ACTORS,
+    BODY,
+    COUNTRIES,
+    GOVERNMENT,
+    country_of,
+    government,
+    head,
+    kind_of,
+    portfolio,
+    sole,
+)
 
 MEMORY: Final = 12  # earlier sentences that a pronoun looks back over
 
@@ -38,7 +49,10 @@ class Scan:
 
 
 _HANGUL: Final = re.compile("[가-힣]")
-_WORD: Final = re.compile(r"(?<![A-Za-zÀ-ÿ])(?:[A-ZÀ-Ý]|x(?=AI))[A-Za-zÀ-ÿ0-9]*|[가-힣美中日]+")  # a name has a capital
+_WORD: Final = re.compile(
+    r"(?<![A-Za-zÀ-ÿ])(?:[A-ZÀ-Ý]|x(?=AI))[A-Za-zÀ-ÿ0-9]*|"
+    r"[가-힣美中日]+"
+)  # a name has a capital
 _PARTICLE: Final = re.compile(
     r"(?:으로부터|대통령|로부터|에게는|에서는|에서도|으로서|이라고|이라는|장관은|장관이|"
     r"차관은|차관이|과는|과의|기업|까지|께서|당국|등과|등은|등을|등이|라고|라는|로서|"
@@ -63,6 +77,9 @@ def _table() -> dict[str, list[tuple[str, str, str]]]:
         for name in actor.names:
             put(name, actor.id)
     for country in COUNTRIES.values():
+        for name in country.names:
+            put(f"Government of {name}", country.government)
+            put(f"Government of the {name}", country.government)
         for adjective in country.adjectives:
             put(adjective, country.government, "adjective")
         for capital in country.capital:
@@ -76,8 +93,9 @@ _NAMES: Final = _table()
 
 # Words that refer to somebody named elsewhere, or to an office.
 _REFERENCE: Final = re.compile(
-    r"(?P<government>\b(?:[Tt]he|[Ii]ts|[Tt]heir|[Oo]ur)? ?(?:(?:central|federal|national|new|current|incoming|"
-    r"previous) )?(?:government|administration|authorities|cabinet|state)\b(?! (?:of [A-Z]|agenc|agency|bod|"
+    r"(?P<government>\b[Mm]inisters\b(?! of)|\b(?:[Tt]he|[Ii]ts|[Tt]heir|[Oo]ur)? ?(?:(?:central|federal|national|"
+    r"new|current|incoming|"
+    r"previous) )?(?:[Gg]overnment|[Aa]dministration|authorities|[Cc]abinet|state)\b(?! (?:of [A-Z]|agenc|agency|bod|"
     r"support|invest|fund|bond|official|spending|data|procure|procurement|-|back)))"
     r"|(?P<country>\b(?:[Tt]he|[Tt]his) (?:(?:Asian|European|East Asian|North American|island|Gulf|"
     r"Southeast Asian|city) )?(?:country|nation|kingdom|bloc|republic|city-state|emirate)\b)"
@@ -86,9 +104,13 @@ _REFERENCE: Final = re.compile(
     r"|(?P<company>\b(?:[Tt]he|[Tt]his) (?:(?:[a-z]+[ -]){0,2})?(?:company|firm|chipmaker|start-?up|giant|"
     r"conglomerate|operator|vendor)\b)"
     r"|(?P<institute>\b(?:[Tt]he|[Tt]his) (?:institute|lab|laboratory|university|centre|center|foundation)\b)"
-    r"|(?P<ministry>\b(?:[Tt]he )?(?P<field>[Ss]cience(?: and ICT)?|ICT|[Ff]inance|[Ii]ndustry|[Tt]rade|"
+    r"|(?P<ministry>\b(?:[Tt]he )?(?P<field>[A-Z]\w+(?:, [A-Z]\w+){0,3},? and [A-Z]\w+|[Rr]esearch|[Tt]echnology|IT|"
+    r"AI|[Dd]igital|[Ee]conomy|[Ii]nnovation|"
+    r"[Cc]ommunications|[Ee]lectronics|[Pp]lanning|[Bb]udget|[Ii]nterior|[Ss]cience(?: and ICT)?|ICT|[Ff]inance|"
+    r"[Ii]ndustry|[Tt]rade|"
     r"[Ee]ducation|[Dd]efen[cs]e|[Ee]nergy|[Hh]ealth|[Tt]ransport|[Ee]nvironment|[Ll]abor|[Cc]ommerce|"
     r"[Ff]oreign) (?:[Mm]inistry|[Dd]epartment)\b)"
+    r"|(?P<treasury>\b(?:[Tt]he )?Treasury\b(?! [Dd]epartment))"
     r"|(?P<plan>\b(?:[Tt]he|[Tt]his|[Ii]ts) (?:(?:[a-z-]+ ){0,2})(?:strategy|plan|initiative|programme|program|"
     r"project|policy|package|budget|roadmap|scheme)\b(?! of [A-Z]))"
     r"|(?P<both>\b(?:[Bb]oth (?:countries|sides|governments|nations)|[Tt]he two (?:countries|sides|governments|"
@@ -98,8 +120,9 @@ _REFERENCE: Final = re.compile(
     r"|(?P<premier>\b(?:Prime Minister|Premier)(?: [A-Z][\w’'.-]+){0,3})"
     r"|(?P<president>(?<!Vice )(?<!vice )\b(?:[Tt]he )?(?:President(?! of the (?:EU|"
     r"European))(?: [A-Z][\w’'.-]+){0,3}|president\b(?! and| of [A-Z])))"
-    r"|(?P<minister>\b(?:(?:[Dd]eputy |[Vv]ice )?(?:(?P<before>(?:[A-Z][\w]*|ICT|AI|IT)(?:(?:,| and|"
-    r" &) [A-Z]\w*){0,3}) )?(?:[Mm]inister|Secretary)(?! General)(?: (?:of|"
+    r"|(?P<minister>\b(?:(?:[Dd]eputy |[Vv]ice )?(?:(?P<before>(?:[A-Z][\w]*|ICT|AI|IT|science|technology|energy|"
+    r"commerce|finance|industry|digital|research|economy)(?:(?:,| and|"
+    r" &) [A-Z]\w*){0,3}) )?(?:[Mm]inister|[Ss]ecretary)(?![ -][Gg]eneral)(?: (?:of|"
     r"for) (?P<after>(?:State for )?(?:[A-Z]\w*|the)(?:(?:,| and|, and|"
     r" of)? [A-Z]\w*){0,6}))?(?: [A-Z][\w’'.-]+){0,3}))"
 )
@@ -151,6 +174,8 @@ def _named(sentence: str) -> Iterator[Name]:
 def _ends(sentence: str, end: int, name: str) -> bool:
     """Whether a name is a whole word there, or a Korean one with a particle."""
     after = sentence[end : end + 1]
+    if after == "$":
+        return False  # "US$2.5 billion"
     if _HANGUL.match(name[-1]) or _HANGUL.match(after):
         return _PARTICLE.match(sentence, end) is not None
     return not (after.isalnum() or (after == "-" and len(name) < 4 and sentence[end + 1 : end + 2].isupper()))
@@ -159,8 +184,10 @@ def _ends(sentence: str, end: int, name: str) -> bool:
 def _referred(sentence: str, korean: bool) -> Iterator[Name]:
     for match in _REFERENCE_KO.finditer(sentence) if korean else _references(sentence):
         groups = match.groupdict()
-        sort = "minister" if groups["minister"] or groups.get("ministry") else match.lastgroup or ""
+        led = groups["minister"] or groups.get("ministry") or groups.get("treasury")
+        sort = "minister" if led else match.lastgroup or ""
         words = groups.get("before") or groups.get("after") or groups.get("field") or ""
+        words = "Treasury" if groups.get("treasury") else words
         yield Name(match.start(), match.end(), "", f"minister: {words}" if sort == "minister" else sort)
 
 
@@ -168,11 +195,11 @@ def _references(sentence: str) -> Iterator[re.Match[str]]:
     """What `_REFERENCE` finds, tried only at words that it may begin with."""
     if _NEEDED.isdisjoint(_LATIN.findall(sentence)):
         return
-    offices = "inister" in sentence or "Secretary" in sentence
+    offices = any(map(sentence.__contains__, ("inister", "ecretary", "Ministry", "Department")))
     past = 0
     for word in _LATIN.finditer(sentence):
         first = word.group()
-        if word.start() >= past and (first in _FIRST or (offices and (first[0].isupper() or first == "deputy"))):
+        if word.start() >= past and (first in _FIRST or (offices and (first[0].isupper() or first in _OFFICES))):
             match = _REFERENCE.match(sentence, word.start())
             if match is not None:
                 past = match.end()
@@ -181,18 +208,24 @@ def _references(sentence: str) -> Iterator[re.Match[str]]:
 
 # Words of which one is in all that `_REFERENCE` finds.
 _REFERENCE_WORDS: Final = """
-government administration authorities cabinet state country nation kingdom bloc republic emirate ministry Ministry department Department
-agency commission committee council body regulator company firm chipmaker start startup giant conglomerate operator vendor institute lab
-laboratory university centre center foundation strategy plan initiative programme program project policy package budget roadmap scheme
-Both both They they it It he He she She we We two Premier President president Minister minister Prime Secretary secretary
+government Government administration Administration authorities cabinet Cabinet ministers Ministers Treasury state country nation
+kingdom bloc republic emirate ministry Ministry department Department agency commission committee council body regulator company
+firm chipmaker start startup giant conglomerate operator vendor institute lab laboratory university centre center foundation
+strategy plan initiative programme program project policy package budget roadmap scheme Both both They they it It he He she She we
+We two Premier President president Minister minister Prime Secretary secretary
 """
 _NEEDED: Final = frozenset(_REFERENCE_WORDS.split())
 _LATIN: Final = re.compile("[A-Za-z]+")
+_OFFICES: Final = frozenset(("deputy", "technology", "digital", "research", "economy", "secretary"))
 _FIRST_WORDS: Final = """
-the The this This its Its their Their our Our government administration authorities cabinet state central federal national new current
-incoming previous both Both they They it It he He she She we We Prime Premier President president Science science ICT Finance finance
+the The this This its Its their Their our Our Government Administration Cabinet government administration
+authorities cabinet state central federal national new current
+incoming previous both Both they They it It he He she She we We Prime Premier President president Science science
+ICT Finance finance
 Industry industry Trade trade Education education Defense Defence defense defence Energy energy Health health Transport transport
-Environment environment Labor labor Commerce commerce Foreign foreign Minister minister Secretary Deputy Vice vice
+Environment environment Labor labor Research research Technology technology Digital digital Economy economy Innovation innovation
+Communications communications Electronics electronics Planning planning Budget budget Interior interior IT AI
+Treasury Commerce commerce Foreign foreign Minister minister Ministers ministers Secretary Deputy Vice vice
 """
 _FIRST: Final = frozenset(_FIRST_WORDS.split())
 
@@ -250,6 +283,12 @@ def office(refers: str, country: str) -> str:
     if sort == "minister" and words:
         return portfolio(country, re.sub(r"^(?:State for |the )", "", words))
     return ""
+
+
+def alone(refers: str) -> str:
+    """The body of an office that only one country has by these words ("Minister of Science and ICT"), or ""."""
+    words = refers.partition(": ")[2]
+    return sole(words) if " and " in words else ""
 
 
 def country(earlier: Sequence[Scan], here: Scan | None = None) -> str:

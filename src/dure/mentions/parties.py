@@ -15,7 +15,7 @@ from typing import Final
 
 from dure.mentions.known import BODY, COMPANY, GOVERNMENT, INSTITUTE, PRESS, PROGRAMME, kind_of
 from dure.mentions.model import Party, Span
-from dure.mentions.naming import MEMORY, Name, Scan, country, office, scan
+from dure.mentions.naming import MEMORY, Name, Scan, alone, country, office, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,20 @@ class Parties:
     instrument: str = ""  # "budget", "fund", "investment", "purchase", "law", "agreement", "subsidy", ""
 
 
-def resolve(name: Name, here: Scan, earlier: Sequence[Scan]) -> str:
-    """The id that a name means where it stands, or ""."""
+def resolve(name: Name, here: Scan, earlier: Sequence[Scan], page: str = "") -> str:
+    """The id that a name means where it stands, or "". `page` is the country of the page, for where no country was named."""
     if name.known or name.refers in ("", "both"):
         return name.known
     before = Scan(here.sentence, tuple(one for one in here.names if one.end <= name.start), here.korean)
     if name.refers in ("government", "country", "president", "premier") or name.refers.startswith("minister: "):
-        code = country(earlier, before)
-        found = office(name.refers, code)
+        code = country(earlier, before) or country([], here) or page
+        found = office(name.refers, code) or alone(name.refers)
         return found or (_latest(BODY, before, earlier) if name.refers == "minister: " else "")
     if name.refers in ("it", "plan"):
-        return _antecedent(before, earlier)
+        owner = office("country", country(earlier, here) or page) if name.refers == "plan" else ""
+        return _antecedent(before, earlier) or (
+            "" if any(kind_of(one.known) == COMPANY for one in here.names) else owner
+        )
     kinds = {"body": (BODY,), "company": (COMPANY,), "institute": (INSTITUTE, PROGRAMME)}[name.refers]
     return _latest(kinds[0], before, earlier) or (_latest(kinds[1], before, earlier) if len(kinds) > 1 else "")
 
@@ -75,8 +78,8 @@ def parties(sentence: str, earlier: Sequence[str] = (), *, before: int | None = 
     return parties_at(scan(sentence), [scan(one) for one in earlier[-MEMORY:]], [before])[0]
 
 
-def parties_at(here: Scan, earlier: Sequence[Scan], places: Sequence[int | None]) -> list[Parties]:
-    """`parties` of a sentence that was scanned already, for each of several places in it."""
+def parties_at(here: Scan, earlier: Sequence[Scan], places: Sequence[int | None], page: str = "") -> list[Parties]:
+    """`parties` of a sentence that was scanned already, for each of several places in it; `page` is its page's country."""
     names = tuple(name for name in here.names if kind_of(name.known) != PRESS)
     source = _source_ko(here) if here.korean else _source(here)
     said_by = None if source is not None and kind_of(source.known) == PRESS else source
@@ -85,7 +88,7 @@ def parties_at(here: Scan, earlier: Sequence[Scan], places: Sequence[int | None]
     read: dict[int, Parties] = {}
 
     def party(name: Name | None) -> Party | None:
-        return None if name is None else Party(Span(name.start, name.end), resolve(name, here, earlier))
+        return None if name is None else Party(Span(name.start, name.end), resolve(name, here, earlier, page))
 
     def at(place: int | None) -> Parties:
         actor = _actor_ko(here, said_by) if here.korean else _actor(here, said_by, place)
@@ -119,7 +122,10 @@ _LED: Final = re.compile(
     r"earmarked|pledged) by (?:the |its )?\Z"
 )
 _NOT_ACTING: Final = re.compile(
-    r"(?:-(?:based|led|made|built|backed|style|designed)|['’]s? (?:dependence|reliance|rivals?|chips?|GPUs?|H\d|"
+    r"(?:[ -](?:H\d|B\d|GB\d|A\d|MI\d|Blackwell|Hopper|Grace|Rubin|GPUs?|chips?|processors?|accelerators?|"
+    r"superchips?|hardware|"
+    r"systems?|technology|servers?)|-(?:based|led|made|built|backed|style|designed)|['’]s? (?:dependence|reliance|"
+    r"rivals?|chips?|GPUs?|H\d|"
     r"B\d|market|economy|share|latest|Blackwell|own))"
 )
 
@@ -207,12 +213,18 @@ def _actor(here: Scan, source: Name | None, before: int | None) -> Name | None:
         return unknown
     subject = left[0] if left else None
     if subject is not None and source is subject:
-        inner = [name for name in left[1:] if _takes_verb(text, name) and name.refers != "it"]
+        inner = [one for one in left[1:] if _takes_verb(text, one) and one.refers != "it" and not _is_owned(text, one)]
         subject = inner[0] if inner and _SAYING.search(text, subject.end, inner[0].start) else subject
     if subject is not None:
-        return subject
+        spoken = source is not None and text[subject.start : subject.end] in ("We", "we")
+        return source if spoken else subject
     agents = [name for name in free if _LED.search(text[max(0, name.start - 24) : name.start])]
     return agents[0] if agents else acting[0] if acting else _owner(text, free, source)
+
+
+def _is_owned(text: str, name: Name) -> bool:
+    """Whether it is the subject's own: "says its InvestAI initiative will"."""
+    return text[max(0, name.start - 6) : name.start].endswith(("its ", "their "))
 
 
 _RELATIVE: Final = re.compile(r",? (?:which|who) ")
@@ -222,7 +234,8 @@ def _described(text: str, names: Sequence[Name], limit: int) -> Name | None:
     """Who a relative clause with the sum in it is about: "Nvidia, which controls over 80 %"."""
     for name in reversed([name for name in names if name.end < limit and name.form == ""]):
         relative = _RELATIVE.match(text, name.end)
-        if relative and "," not in text[relative.end() : limit]:
+        inner = any(name.end < one.start < limit and _takes_verb(text, one) for one in names)
+        if relative and not inner and "," not in text[relative.end() : limit]:
             return name
     return None
 
@@ -270,7 +283,7 @@ def _unknown_subject(text: str, skip: tuple[int, int], here: Scan) -> Name | Non
 
 
 _ACTS_KO: Final = re.compile(
-    r"(?: ?(?:측|장관|차관|당국|관계자))?(?:은|는|이|가|에서는|에서|께서|도|측은|측이)(?=[\s,])"
+    r"(?:\([^()]{1,16}\))?(?: ?(?:측|장관|차관|당국|관계자))?(?:은|는|이|가|에서는|에서|께서|도|측은|측이)(?=[\s,])"
 )
 _SAYS_KO: Final = re.compile(r"밝혔|말했|전했|발표했|설명했|강조했|덧붙였|밝힌|지적했|주장했|내다봤|전망했|분석했")
 
@@ -278,7 +291,11 @@ _SAYS_KO: Final = re.compile(r"밝혔|말했|전했|발표했|설명했|강조�
 def _source_ko(here: Scan) -> Name | None:
     text = here.sentence
     for name in here.names:
-        if re.match(r"(?:이|가|의|은|는)?[가-힣A-Za-z0-9 ]{0,14}?에 (?:따르면|의하면)", text[name.end : name.end + 28]):
+        if re.match(
+            r"(?:이|가|의|은|는)?[가-힣A-Za-z0-9 ]{0,14}?에 (?:따르면|"
+            r"의하면)",
+            text[name.end : name.end + 28],
+        ):
             return name
     says = _SAYS_KO.search(text)
     if says is None:
@@ -302,7 +319,7 @@ def _actor_ko(here: Scan, source: Name | None) -> Name | None:
         if re.match("[이가]", text[name.end : name.end + 1]) or (source and source.start > name.start)
     ]
     if inner:
-        return inner[0]
+        return _first_listed(here, inner[0])
     if acting:
         return acting[0]
     plain = [
@@ -310,11 +327,21 @@ def _actor_ko(here: Scan, source: Name | None) -> Name | None:
         for name in here.names
         if not (cited and name is source) and not re.match(r"(?:와|과|을|를|에|로)", text[name.end : name.end + 1])
     ]
-    return _unknown_ko(here) or (plain[0] if plain else source)
+    into = [name for name in here.names if kind_of(name.known) == PROGRAMME]
+    return _unknown_ko(here) or (plain[0] if plain else source or (into[0] if into else None))
+
+
+def _first_listed(here: Scan, name: Name) -> Name:
+    """The first of those whom a list names together: "과기정통부와 NIPA가"."""
+    for one in reversed([other for other in here.names if other.end <= name.start]):
+        if re.fullmatch(r"(?:\([^)]{1,12}\))?(?:와|과|·|및| 및)? ?(?:\()?", here.sentence[one.end : name.start]):
+            name = one
+    return name
 
 
 _UNKNOWN_KO: Final = re.compile(
-    r"(?:^|[\s,])(?P<who>[가-힣A-Za-z0-9·]{1,14}(?:부|청|처|원|시|도|군|구|공사|공단|대학교?|대|연구소|재단|그룹|"
+    r"(?:^|[\s,])(?P<who>(?![0-9])[가-힣A-Za-z0-9·]{1,14}(?:부|청|처|원|시|도|군|구|공사|공단|대학교?|대|연구소|"
+    r"재단|그룹|"
     r"전자|은행|협회|위원회|컨소시엄|기업|업체|테크|클라우드|센터|진흥원|회사))(?:은|는|이|가)(?=\s)"
 )
 

@@ -55,6 +55,7 @@ _OPENING: Final = 4  # characters of a sentence within which a period governs al
 _CLAUSE: Final = re.compile(
     r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|plans? to|aims? to|wants? to|intends? to)(?= )"
 )
+_AT_HEAD: Final = 12  # "In 2023, the ministry allocated": a period that opens a sentence belongs to all of it
 _NEAR: Final = 400  # characters within which other sums count
 _CLAUSES: Final = (", ", "; ", " while ", " which ", " and plans ", " aiming ", "하고 ", "하며 ", "으며 ", "해 ")
 _MAYBE: Final = ("en-judge", "en-plans")  # rules of a milestone only where more speaks for it
@@ -113,19 +114,19 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
     here, earlier = scans.scan(at), scans.earlier(at)
     times = periods(sentence, document.published, _of_fiscal_years(here, earlier, page))
     if not sums:
-        milestone = _milestone(here, earlier, times)
+        milestone = _milestone(here, earlier, times, page)
         yield from [milestone] if milestone else []
         return
     spans = [one.span for one, _ in sums]
-    everybody = parties_at(here, earlier, [span.start for span in spans])
+    everybody = parties_at(here, earlier, [span.start for span in spans], page)
     for (amount, other), who in zip(sums, everybody, strict=True):
         how, rule = stance(sentence, amount, None, who.actor)
         period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
-        if who.actor is None and period is None and how is Stance.UNCLEAR and not _weighty(amount):
+        if who.actor is None and period is None and not rule and not _weighty(amount):
             continue  # a price, a score: a sum that nobody is said to do anything with
-        if _is_past(period, document) and rule in _BINDING:
+        if rule in _BINDING and _is_past(period, document) and _is_term(sentence, amount, period):
             how = Stance.FACT
         yield _mention(who, amount, other, period, how, rule)
 
@@ -153,6 +154,14 @@ def _is_past(period: Period | None, document: Document) -> bool:
     return bool(period and period.until and document.published and period.until < document.published)
 
 
+def _is_term(sentence: str, amount: Amount, period: Period | None) -> bool:
+    """Whether money is meant for a period: one of its own clause and of some length, not the month in which it was granted."""
+    aside = period is not None and period.span.start > _AT_HEAD and "," in sentence[period.span.end : amount.span.start]
+    if period is None or aside:
+        return False
+    return period.begin is None or period.until is None or (period.until - period.begin).days > 80
+
+
 def _country(here: Scan, earlier: Sequence[Scan]) -> str:
     """Whose currency a sign means that several countries share: the actor's, else that of the country spoken of."""
     actor = parties_at(here, earlier, [None])[0].actor
@@ -174,10 +183,10 @@ def _mention(
     )
 
 
-def _milestone(here: Scan, earlier: Sequence[Scan], times: Sequence[Period]) -> Mention | None:
+def _milestone(here: Scan, earlier: Sequence[Scan], times: Sequence[Period], page: str) -> Mention | None:
     """A thing to be done without a sum: somebody acts, a verb promises, and an object follows; None where one is missing."""
     sentence = here.sentence
-    who = parties_at(here, earlier, [None])[0]
+    who = parties_at(here, earlier, [None], page)[0]
     actor = who.actor
     if actor is None:
         return None
@@ -334,13 +343,16 @@ def _flags(one: Mention, document: Document, sentence: Span) -> tuple[str, ...]:
     return tuple(sorted(flags))
 
 
-def checked(document: Document, proposals: Iterable[Mention]) -> tuple[list[Mention], list[str]]:
-    """The proposals that the text bears out, in the order of the text, and for each of the others the reason of its refusal."""
+def checked(document: Document, proposals: Iterable[Mention], *, country: str = "") -> tuple[list[Mention], list[str]]:
+    """The proposals that the text bears out, in the order of the text, and for each of the others the reason of its refusal.
+
+    `country` is that of the page, as in `mentions`.
+    """
     passed: list[Mention] = []
     refused: list[str] = []
     spans = sentences(document.text, document.prose)
     for number, proposal in enumerate(proposals, 1):
-        why = _fault(document, proposal, spans)
+        why = _fault(document, proposal, spans, country)
         if why:
             refused.append(f"proposal {number}: {why}")
         else:
@@ -348,7 +360,7 @@ def checked(document: Document, proposals: Iterable[Mention]) -> tuple[list[Ment
     return sorted(passed, key=lambda one: (one.sentence.start, one.amount.span.start if one.amount else 0)), refused
 
 
-def _fault(document: Document, proposal: object, spans: Sequence[Span]) -> str:
+def _fault(document: Document, proposal: object, spans: Sequence[Span], page: str) -> str:
     """What is wrong with a proposal, or ""."""
     if not isinstance(proposal, Mention):
         return "no mention"
@@ -365,10 +377,10 @@ def _fault(document: Document, proposal: object, spans: Sequence[Span]) -> str:
         part = getattr(proposal, name)
         if part is not None and not whole.start <= part.span.start < part.span.end <= whole.end:
             return f"its {name} lies outside its sentence"
-    return _value_fault(document, proposal, spans)
+    return _value_fault(document, proposal, spans, page)
 
 
-def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -> str:
+def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span], page: str) -> str:
     start = proposal.sentence.start
     sentence = proposal.quote(document.text)
     earlier = [scan(document.text[one.start : one.end]) for one in [s for s in spans if s.end <= start][-MEMORY:]]
@@ -381,7 +393,7 @@ def _value_fault(document: Document, proposal: Mention, spans: Sequence[Span]) -
     if proposal.period is not None and not _period_holds(document, proposal.period, here, earlier, start):
         return "the text does not give its dates"
     for party in (proposal.actor, proposal.recipient, proposal.source):
-        if party is not None and party.known and not _party_holds(party, here, earlier, start):
+        if party is not None and party.known and not _party_holds(party, here, earlier, start, page):
             return f"{document.text[party.span.start : party.span.end]!r} is not {party.known!r}"
     return ""
 
@@ -413,7 +425,7 @@ def _period_holds(document: Document, period: Period, here: Scan, earlier: Seque
     return any((one.begin, one.until, one.months) == wanted for one in own)
 
 
-def _party_holds(party: Party, here: Scan, earlier: Sequence[Scan], start: int) -> bool:
+def _party_holds(party: Party, here: Scan, earlier: Sequence[Scan], start: int, page: str) -> bool:
     span = party.span.moved(-start)
     inside = [name for name in here.names if name.start < span.end and span.start < name.end]
-    return party.known in ACTORS and any(resolve(name, here, earlier) == party.known for name in inside)
+    return party.known in ACTORS and any(resolve(name, here, earlier, page) == party.known for name in inside)

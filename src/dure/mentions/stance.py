@@ -3,27 +3,30 @@
 The classes, so that two readers agree:
 
 * **commitment**: an actor binds itself or its budget. It will do the thing, has decided, agreed or contracted to, allocates,
-  earmarks or budgets the sum, announces the investment, or plans an act that is in its own hands (to invest, build, buy, hire).
-  An allocation that was already made stays a commitment: the money is bound, not yet shown as spent.
-* **aim**: a target or a wish. It aims, seeks, hopes, wants; a goal, vision or target is named; or it plans a *result* that is not in
-  its own hands: to become, to rank among, to reach a share. A purpose beside a commitment ("will invest ... to become") is an aim.
+  earmarks or budgets the sum, announces the investment, or is due to deliver. An allocation that was already made stays a
+  commitment: the money is bound, not yet shown as spent. In Korean "투입할 계획이다", "할 예정이다" bind as well.
+* **aim**: a target, a plan or a wish. It aims, plans, seeks, hopes, wants, proposes; a goal, vision or target is named; or a thing
+  of the past was founded *to* do it. A result beside a commitment ("will invest ... to become") is an aim.
 * **fact**: reports what was or is: spent, opened, supplied, stands at, controls. No promise.
-* **opinion**: judges, argues, expects something of others, or forecasts (should, must, could, is expected to, experts warn).
+* **opinion**: judges, argues, expects something of others, or forecasts (should, must, could cost, is expected to, experts warn).
   Who says it does not matter; an actor's own plan is no forecast.
-* **unclear**: none of these can be told. People look at it.
+* **unclear**: open. Considered, negotiated, under review, hanging on a vote, something that somebody may or may not do; or none
+  of these can be told. People look at it.
 
-One sentence may hold several: the class is that of the clause in which the sum stands. English is read from the nearest
-governing verb on the sum's left, Korean from the first predicate on its right; saying-verbs ("said that", "밝혔다") are looked through.
+One sentence may hold several: the class is that of the clause in which the sum stands. English is read from the verb that
+has the sum as its subject, else from the nearest governing verb on its left; Korean from the first predicate on its right that
+does not only describe a noun. Saying-verbs ("said that", "밝혔다") are looked through.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from dure.mentions.cues import ENGLISH, GATHER, KOREAN, KOREAN_CUES, SAID, english_matches
 from dure.mentions.model import Amount, Kind, Party, Period, Stance
 
 _C, _A, _F, _O = Stance.COMMITMENT, Stance.AIM, Stance.FACT, Stance.OPINION
@@ -38,103 +41,11 @@ class Cue:
     rule: str
 
 
-_ACTS: Final = r"(?:[a-z]{2,12}ly |also |now |further )?"
-_OUTCOMES: Final = (
-    r"(?:become|rank|join|enter|emerge|lead|dominate|overtake|catch up|rival|compete|be (?:among|one of|in the|"
-    r"a global|a leading|the)|"
-    r"rise to|climb|reach|achieve|attain|win|capture|gain|claim|leap|transform|position|place|secure a|"
-    r"secure an? [0-9.]+|"
-    r"(?:raise|lift|boost|increase|grow|expand|bring|push|take|cut|reduce|lower|double|triple)(?: [a-z'’-]+){0,5}? "
-    r"(?:share|rank|ranking|dependence|reliance|self-sufficiency|rate|proportion|competitiveness))\b"
-)
-_DONE: Final = (
-    r"(?:(?:has|have|had|was|were|is|are|being) (?:already |also |now |since |recently |formally )?(?:been )?)?"
-)
-_SAID: Final = (
-    r"(?:said|says|announced|confirmed|added|stated|told|revealed|declared|noted|reported|disclosed|"
-    r"promised|pledged|explained)"
-)
-
-_PLAN: Final = (
-    r"(?:plans?|planned|planning|intends?|intended|intend|hop(?:es?|ing)|prepar(?:es|ed|ing)|is set|are set|"
-    r"is due|are due|"
-    r"(?:is|are|be) scheduled|slated|(?:is|are) poised|proposes|proposed) to"
-)
-
-# In order of precedence at one place. A rule whose stance is None is looked through.
-_EN: Final[tuple[tuple[str, Stance | None, str], ...]] = (
-    ("en-undecided", Stance.UNCLEAR, r"(?:whether|undecided|yet to (?:decide|be decided)|(?:is|are|was|"
-        r"were) (?:still |also |now )?(?:considering|mulling|weighing)|not (?:yet )?(?:been )?decided|too early to)"),
-    ("en-goal-met", _F, r"(?:met|reached|hit|exceeded|missed|surpassed|achieved) (?:its|the|their|a|"
-        r"that) (?:[a-z0-9-]+ ){0,2}?(?:targets?|goals?)"),
-    ("en-goal", _A, r"(?:goals?|targets?|aims?(?= (?:is|are|was|of))|objectives?|ambitions?|visions?|"
-        r"hopes?(?= (?:of|is|are|was))|dreams?|intentions?)(?: (?:is|are|was|of|to|for|that|set))?(?! (?:audience|"
-        r"group))"),
-    ("en-forecast", _O, r"(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
-        r"projected|predicted|estimated|likely|unlikely|seen|thought|believed|anticipated|tipped)|"
-     r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|will (?:likely|"
-     r"probably|inevitably|need|require|cost|decide|determine|depend|mean)|"
-     r"likely|probably|perhaps|expects? (?:global|demand|total|worldwide|prices|the market|sales)|expectations?)"),
-    ("en-aim-plan", _A, r"(?:" + _PLAN + r"|will|would|wants? to|(?:announced|unveiled|has|have|with|its|a|"
-        r"the) plans? to) " + _ACTS + _OUTCOMES),
-    ("en-aim", _A, r"(?:aim(?:s|ed|ing)?(?: to| at| for)?|seek(?:s|ing)?|sought|hop(?:es?|ed|ing) (?:to|for|that)|"
-        r"wants?(?: to)|wish(?:es)?(?: to)|aspir(?:es?|ed|ing)|"
-     r"target(?:s|ed|ing)|striv(?:es?|ing)|look(?:s|ing) to|would like to|(?:is|are) eyeing|eyes|"
-     r"(?:is|are|been) (?:also |actively |now )?(?:pursuing|exploring|discussing)|working towards?|expects?|"
-     r"foresees?|envisag(?:es?|ed)|envisions?|intends? to|intended to)"),
-    ("en-purpose", _A, r"(?:with a view to|efforts? to|push(?:ing|es)? to|(?:in a |its |their )bid to|"
-     r"(?:in order |so as )?to (?:" + _OUTCOMES + r"))"),
-    ("en-judge", _O, r"(?:should|must(?! have)|ought to|needs? to|has to|have to|needs|had better|may|might|could|"
-        r"essential|imperative|crucial|vital|insufficient|inadequate|not enough|"
-     r"too (?:small|little|late|low|slow|modest)|unrealistic|falls? (?:far )?short|doubt(?:s|ed|ful)?|call(?:s|ed|"
-     r"ing) (?:for|on)|urg(?:es?|ed|ing)|recommend(?:s|ed|ing)?|argu(?:es?|ed|ing)|"
-     r"believes?|believed|contends?|insist(?:s|ed)|warn(?:s|ed|ing)?|criticis?z?(?:es|ed|ing)|suggests?|in (?:my|"
-     r"our|his|her) (?:view|opinion)|"
-     r"(?:potential|possible) (?:use|for|to)|can be (?:met|used|harnessed|reached|achieved)|opportunit(?:y|"
-     r"ies) (?:for|include|to)|if (?:it|the|korea|we|they))"),
-    ("en-would", _O, r"would"),
-    ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|agree(?:d|s)|resolved|pledg(?:ed|es|ing)|promis(?:ed|es|ing)|"
-        r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|guarantee(?:d|s)|contracted|mandat(?:ed|es))"
-     r"(?: itself| themselves| in principle)?(?: to| that)?"),
-    ("en-budget", _C, _DONE + r"(?:allocat(?:ed?|es|ing|ions?)|earmark(?:s|ed|ing)?|sets? aside|setting aside|"
-        r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?|finali[sz]e[sd]?|"
-     r"ring-?fence[ds]?|authori[sz]e[sd]?|sanctioned|cleared|(?:has|have) confirmed (?:a|an|the)|is backed by|"
-     r"green-?lit|assign(?:s|ed))"),
-    ("en-plan", _C, r"(?:" + _PLAN + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
-        r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
-        r"held)|"
-     r"(?:is|are) (?:getting )?(?:ready|preparing) to|(?:is|are) (?:scheduled|slated|due|planned)|"
-     r"scheduled (?:for|to)|slated (?:for|to))"),
-    ("en-plans", _C, r"plans?(?: (?:to|for|of|calls?|includes?|involves?|worth|that))?(?= [a-z0-9$])|plans?"),
-    ("en-will", _C, r"(?:will|shall|[’']ll|won[’']t|is going to|are going to)"),
-    ("en-contract", _C, _DONE + r"(?:signed|inked|sealed|struck|concluded|awarded|placed|"
-        r"clinched)(?: [^ ,;]{1,20}){0,7}? (?:agreements?|contracts?|deals?|mou|memorandum|orders?|pacts?|"
-        r"accords?|treaty)"),
-    ("en-announced-plan", _C, _DONE + r"(?:announced|unveiled|laid out|set out|outlined|released|"
-        r"published) (?:[a-z0-9-]+ ){0,4}?(?:plans?|package|programmes?|programs?|roadmap|strategy)(?: (?:to|for|"
-        r"of|that))?"),
-    ("en-said", None, _SAID + r" (?:that|on|in|it|he|she|they)"),
-    ("en-announced", _C, _DONE + r"(?:announc|unveil)(?:ed|es|ing)|announcement of|(?:laid|set) out|"
-        r"(?<!as )outlin(?:ed|es)|rolled out"),
-    ("en-spends", _C, r"(?:(?:is|are) (?:also |now |currently )?(?:investing|spending|providing|committing|"
-        r"injecting|channell?ing|pouring|funding|offering|contributing)|invests?|spends?|injects?|commits|"
-        r"contributes?|funds)"),
-    ("en-was", _F, r"(?:(?:had|was|were)(?: been)?|(?:has|have) (?:already |now |also |since |"
-        r"so far )?(?:been )?[a-z]{2,14}(?:ed|en|ught|wn|lt|nt|old|ade|et|un|ept|aid)|"
-     r"spent|invest(?:ed)|opened|launched|began|begun|started|installed|delivered|received|bought|purchased|built|"
-     r"completed|operat(?:ed|es)|suppl(?:ied|ies)|trained|employ(?:ed|s)|rose|risen|fell|fallen|"
-     r"grew|grown|increased|decreased|declined|reached|stood|stands|account(?:ed|s) for|total(?:l?ed|s)|recorded|"
-     r"won (?:an?|the)|raised|held|hosted|supported|provided|granted|hired|produced|"
-     r"shipped|exported|imported|deployed|added|came|climbed|dropped|exceed(?:ed|s)|doubled|tripled|paid|"
-     r"published|ranked|ranks|placed|became|selected|chose|chosen|achieved|joined|established|"
-     r"set up|introduced|contributed|collected|obtained|acquired|secured|disbursed|distributed|handed|generated|"
-     r"controls?|owns?|runs?|houses|hosts|consum(?:ed|es)|serves?|remains?|boasts?|"
-     r"contains?|includes?|consists?|compris(?:es?|ing)|currently|so far|as of|up from|down from|compared (?:with|"
-     r"to)|already|last year|last month|drew|attracted|met|gave|took|made|went|saw|showed|finished|cost|used|"
-     r"equipped|filed|sold)"),
-)  # fmt: skip
 _WEAK: Final = re.compile(
-    r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with)\b"
+    r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with|delivers?|"
+    r"draws?|covers?|spans?|"
+    r"accounts?|reported|features?|packs|handles|manages|employs|counts|needs?|costs?|brings?|gets?|works?|wins?|"
+    r"shows?|exceeds?|equal)\b"
 )
 _EN_SPEAKERS: Final = re.compile(
     r"\b(?:experts?|analysts?|critics?|observers|economists?|commentators?|skeptics|sceptics|professors?|"
@@ -146,79 +57,26 @@ _EN_SPEAKERS: Final = re.compile(
     r"|\baccording to (?:\w+ ){0,3}(?:experts?|analysts?|critics|observers|economists)\b"
 )
 _SPEAKER_WORDS: Final = """
-expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers academics columnist
+expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers
+academics columnist
 think-tank lobby 전문가 일각 교수 비평가 애널리스트 시민단체 야당 학계 논설 사설 연구위원 관계자들
 """
 _SPEAKERS: Final = tuple(_SPEAKER_WORDS.split())
 _EN_AFTER_AIM: Final = re.compile(
     r"[^,;.]{0,32}?\b(?:targets?|goals?|aim|ambition)\b(?! (?:by|of) [a-z]* ?(?:was|met))"
 )
-_SAYING: Final = re.compile(r"\b" + _SAID + r"\b")
+_SAYING: Final = re.compile(r"\b" + SAID + r"\b")
 
 
 _LEADING: Final = frozenset(
     (
-        "en-undecided", "en-will", "en-would", "en-judge", "en-forecast", "en-plan", "en-aim", "en-decided", "en-announced-plan",
+        "en-undecided", "en-will", "en-would", "en-judge", "en-forecast", "en-plan", "en-plan-to", "en-due",
+        "en-headline", "en-aim", "en-decided", "en-told-plan", "en-announced-plan",
     )
 )  # fmt: skip
 _COMPLETED: Final = re.compile(r"(?: (?:to|be|have|been|not|also|now|further|help|jointly|[a-z]{2,12}ly)){0,4} ?")
 
 
-def _table(rules: Sequence[tuple[str, Stance | None, str]], edge: str, end: str) -> re.Pattern[str]:
-    return re.compile(
-        edge + "(?:" + "|".join(f"(?P<r{at}>{words})" for at, (_, _, words) in enumerate(rules)) + ")" + end
-    )
-
-
-_EN_CUES: Final = _table(_EN, r"(?<![a-z0-9-])", r"(?![a-z0-9-])")
-
-_KO: Final[tuple[tuple[str, Stance | None, str], ...]] = (
-    ("ko-undecided", Stance.UNCLEAR, r"(?:정해지|확정되|결정되)지 않|미정|검토(?: 중|하고|한다|에)|타진|저울질|"
-        r"알 수 없|알려지지 않"),
-    ("ko-forecast", _O, r"전망(?:이다|이라|된다|됐다|된|했다|이 나|돼|되|치|하고|하며|입니다)|예상(?:된|됐|했|되|"
-        r"한다|하)|예측(?:된|했|했다)|관측(?:이다|된|이 나)|내다봤|내다보|추정(?:된|했|되)|"
-     r"(?:것으로|으로|로) (?:보인다|보고|보이|예상|전망|추산|기대)|수 있(?:다|을|으)|가능성|기대(?:된다|를 모)|"
-     r"(?:ㄹ|을|할|될) 것이라는 (?:전망|관측|분석)"),
-    ("ko-judge", _O, r"(?:해|아|어|여|져|려|와|꿔|둬|워|춰|켜|쳐|라|가|나|서|줘|혀|겨|써|봐|돼|내|대|세|"
-        r"매)야 ?(?:한다|할|하|했|합니다|만|된다|돼)|필요(?:하다|가 있|성|하며|하고|합니다|할)|부족하|부족한|"
-        r"지적(?:했|이|한|된|하)|주장(?:했|한|하)|촉구|"
-     r"우려(?:했|가|된|하|를)|비판|꼬집|평가(?:했|된|하|받)|불투명|미지수|의문|아쉽|제언|권고|바람직|시급|역부족|"
-     r"분석(?:이다|했|된|이 나|하)|턱없이"),
-    ("ko-aim", _A, r"목표(?:로|다|이다|를|는|치|가|라|인|했|입니다|임|에)?|지향|꿈꾸|꿈이|포부|희망(?:한다|하고|"
-        r"했)|바라고|바란다|염원|고자 (?:한다|하|합니다)|(?:되|하|이루|만들|올리|높이|이|기)려(?:고 한다| 한다|는)|"
-     r"(?:도약|진입|달성|올라서|끌어올|올려놓|거듭나|견인|선도)[가-힣]{0,3} ?(?:계획|방침|예정|구상|것이다|것이라|"
-     r"겠다|다는|하겠|한다는|기 위|하기 위|위해|복안|청사진|한다)|(?:되|거듭나|도약하|올라서|진입하|선도하)겠|"
-     r"노력(?:한다|하고|할|하겠)|구상|모색|복안|추진 ?중|(?:도약|진입|달성|강국|되)[가-힣]{0,3} ?(?:기 )?위(?:해|한)"),
-    ("ko-decided", _C, r"기로 ?(?:했|하|결정|합의|확정|뜻|약속|한다|의결|최종|공식|방침)|약속(?:했|한|하)|공언|"
-        r"합의(?:했|한|하|를)|체결(?:했|한|하)|결정(?:했|한|하|됐)|맺(?:었|고)|공약"),
-    ("ko-budget", _C, r"확정(?:했|됐|한|된|돼|하)|편성(?:했|됐|한|된|하|돼)|배정(?:했|됐|한|된|하|돼)|책정(?:했|"
-        r"됐|한|된|하|돼)|의결(?:했|됐|한|된|하)|반영(?:했|됐|한|된|하)|통과(?:했|됐)|승인(?:했|됐|한)|배분(?:했|"
-        r"됐)|할당(?:했|됐)|증액(?:했|됐|한|하)"),
-    ("ko-plan", _C, r"계획(?:이다|이라|을|할|하고|하에|이며|으로|입니다|임|이고|대로|한|됐|하|도|은|에)?|"
-        r"방침(?:이다|이라|을|입니다|임|이며|으로|도)?|예정(?:이다|이라|된|됐|입니다|임|이며|으로|대로|인)?|"
-        r"나선다|나설|나서기로|나섭니다|착수한다|돌입한다"),
-    ("ko-will", _C, r"겠(?:다|습니|으며|고)|(?:할|될|릴|칠|울|을|낼|줄|갈|들|길|킬|쓸|살|볼|둘|꿀|출|설|올|알|질|"
-        r"늘|높일|이룰|만들) 것(?:이다|이라|입니다|임|이며)|ㄹ 것"),
-    ("ko-state", _F, r"(?:차지|의존|해당|보유|달|운영|이용|사용|활용|기록|존재|상회|하회|의미|근무|소비|가동|불과|"
-        r"포함|재직|필요로|담당|점유|생산|상당|보유하고|처리)(?:한다|하고|하며|합니다|했|하는)|에 달(?:한다|했|"
-        r"하)|불과(?:하|했)|수준이다|뿐이다|그쳤|그친다|머물"),
-    ("ko-present", _C, r"(?:투입|투자|지원|공급|구축|확보|도입|제공|육성|양성|조성|개소|개설|설립|설치|추진|마련|"
-        r"선발|채용|출연|배치|늘|확대|강화|신설|완공|완료|가동을 시작|집행|출범|시작|개발|선정|모집|발주|구매|"
-        r"매입|건설|착공|배포|개방|부담|출자|발행|공모|교육|전환|지급|보급|신축|증설|운용|보조|개최|선보인|내놓는|"
-        r"쏟아붓는|건립|연다|세운|짓는|뽑는|키운|돕는|만든|푼다|들인|사들인|늘린|높인|줄인)"
-     r"(?:한다|합니다|된다|됩니다|다(?![가-힣])|다고|하게 된다|할 수 있도록 한다|해 나간다|해나간다|키로)"),
-    ("ko-present", _C, r"(?:쏟아붓|내놓|짓|뽑|돕)는다|(?:들어간|쓰인|맡긴)다|(?:연|세운|키운|만든|들인|늘린|높인|"
-        r"줄인|선보인|꾸린|푼|띄운|댄|준|나눠준)다(?![가-힣])|(?:연|세운|키운|만든|들인|늘린|높인|줄인|꾸린)다고"),
-    ("ko-said", None, r"(?:밝혔|말했|전했|설명했|덧붙였|알렸|보도했|강조했|밝힌|전한|귀띔|언급했|밝히|소개했|"
-        r"역설했|당부했)"),
-    ("ko-announced", _C, r"(?:발표|공개|공표|선언|천명)(?:했|한|하|됐)|내놨|내놓았|제시했|공고했"),
-    ("ko-was", _F, r"(?:[가-힣](?<=[했됐였었았랐렸냈났섰뒀졌갔왔켰웠쳤겼봤샀썼잡컸탔깼셨쳤혔폈녔줬꿨췄]))(?:다|고|"
-        r"으며|지만|는데|던|습니다|음)|하고 있다|고 있(?:다|으며|습니다)|중이다|집계|나타났|이뤄졌|지난해|작년|"
-        r"지난달|현재"),
-    ("ko-is", _F, r"(?:이다|있다|없다|였다|다르다|많다|적다|크다|높다|낮다|된 상태|입니다|"
-        r"있습니다)(?=[\s.”\"’')]|$)"),
-)  # fmt: skip
-_KO_CUES: Final = _table(_KO, "", "")
 _KO_SPEAKERS: Final = re.compile(
     r"(?:전문가|일각|교수|비평가|애널리스트|시민단체|야당|학계|논설|사설|연구위원|관계자들)[가-힣]{0,3}[^.]{0,120}?"
     r"(?:지적|주장|우려|비판|촉구|내다|분석|전망|평가|꼬집|목소리|제언|의견|봤다|보고 있다|입을 모)"
@@ -233,11 +91,14 @@ _RESULTS: Final = (Kind.SHARE, Kind.RANK, Kind.MULTIPLIER)
 # Rules that say something is to be done: what makes a sentence without a sum a milestone.
 PROMISING: Final = frozenset(
     (
-        "en-will", "en-plan", "en-decided", "en-announced-plan", "en-aim", "en-aim-plan", "en-contract", "en-said-would",
+        "en-will", "en-plan", "en-plan-to", "en-due", "en-decided", "en-told-plan", "en-announced-plan", "en-aim",
+        "en-aim-plan", "en-contract", "en-said-would",
         "en-budget", "ko-decided", "ko-plan", "ko-will", "ko-present", "ko-aim", "ko-budget",
     )
 )  # fmt: skip
-_SOFT: Final = frozenset(("en-goal", "en-purpose", "en-plans", "en-was", "en-spends"))
+_SOFT: Final = frozenset(
+    ("en-goal", "en-purpose", "en-plans", "en-was", "en-spends", "en-headline", "en-sums", "en-since")
+)
 
 
 def stance(sentence: str, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
@@ -255,19 +116,22 @@ def cues(sentence: str) -> tuple[Cue, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A sentence with small letters, its cues, and the rule by which all of it is somebody's opinion, or ""."""
+    """A sentence with small letters, its cues, the rule by which all of it is somebody's opinion, or "", and if it is open."""
 
     text: str
     korean: bool
     cues: tuple[Cue, ...]
     speaker: str
+    hangs: bool  # on a decision that is yet to be made
 
 
 @lru_cache(maxsize=4)  # a sentence is asked about once for each of its sums
 def _read(sentence: str) -> _Read:
     korean = len(_HANGUL.findall(sentence)) * 4 > len(sentence)
     text = sentence.translate(_LOWER)
-    rules, matches = (_KO, _KO_CUES.finditer(text)) if korean else (_EN, _english_matches(text))
+    for short in ("ll", "re", "m") if "'" in text else ():
+        text = text.replace(f"'{short} ", f" {short} ")  # "we'll", "we're"; as long as before
+    rules, matches = (KOREAN, KOREAN_CUES.finditer(text)) if korean else (ENGLISH, english_matches(text))
     found: list[Cue] = []
     for match in matches:
         rule, sort, _ = rules[int((match.lastgroup or "r0")[1:])]
@@ -275,39 +139,8 @@ def _read(sentence: str) -> _Read:
             found.append(Cue(match.start(), match.end(), rule))
     spoken = any(word in text for word in _SPEAKERS)
     speaks = spoken and (_KO_SPEAKERS.search(text) if korean else _EN_SPEAKERS.search(text))
-    return _Read(text, korean, tuple(found), ("ko-speaker" if korean else "en-speaker") if speaks else "")
-
-
-def _may_start(word: str) -> bool:
-    """Whether a rule's words may begin with a word."""
-    if word in _MIDST:
-        return False
-    return word[:4] in _STARTS or word[:3] in _STARTS or word[:2] in _STARTS
-
-
-def _english_matches(text: str) -> Iterator[re.Match[str]]:
-    """What `_EN_CUES.finditer` gives, but tried only at words that begin like one of the rules'."""
-    past = 0
-    for word in _EN_WORD.finditer(text):
-        if word.start() >= past and _may_start(word.group()):
-            match = _EN_CUES.match(text, word.start())
-            if match is not None:
-                past = match.end()
-                yield match
-
-
-# A rule's words begin with one of these: all runs of letters in the rules, less a last letter that may be missing ("plans?").
-_EN_WORD: Final = re.compile("['’]?[a-z]+")
-_LITERALS: Final = {
-    run[:-1] if optional else run
-    for _, _, words in _EN
-    for run, optional in re.findall("(['’]?[a-z]+)([?]?)", words.replace(r"\b", " "))
-}
-_MIDST_WORDS: Final = (
-    "the and its for that their this of on an his her he she they it a global"  # never the first of a rule
-)
-_MIDST: Final = frozenset(_MIDST_WORDS.split())
-_STARTS: Final = frozenset(run[:4] for run in _LITERALS - _MIDST)
+    hangs = not korean and _OPEN.search(text) is not None
+    return _Read(text, korean, tuple(found), ("ko-speaker" if korean else "en-speaker") if speaks else "", hangs)
 
 
 def _led(text: str, last: Cue, start: int) -> bool:
@@ -315,28 +148,152 @@ def _led(text: str, last: Cue, start: int) -> bool:
     return last.rule in _LEADING and _COMPLETED.fullmatch(text, last.end, start) is not None
 
 
-_STANCES: Final = {rule: sort for rule, sort, _ in (*_EN, *_KO) if sort is not None}
+_STANCES: Final = {rule: sort for rule, sort, _ in (*ENGLISH, *KOREAN) if sort is not None}
 
 
 def _english(read: _Read, amount: Amount | None, period: Period | None, actor: Party | None) -> tuple[Stance, str]:
     text, found = read.text, read.cues
-    if amount is None:
-        cue = _main(found, actor)
-    else:
-        after = _EN_AFTER_AIM.match(text, amount.span.end)
-        if after and "-" not in text[amount.span.end : amount.span.end + 1]:
-            return _A, "en-goal"
-        begin, end = _clause(text, amount)
-        left = [one for one in found if begin <= one.start and one.end <= amount.span.start]
-        right = [one for one in found if amount.span.end <= one.start < end]
-        cue = left[-1] if left else right[0] if right else None
-        cue = _passed_by(text, left, cue)
+    if read.hangs:
+        return Stance.UNCLEAR, "en-if-approved"
+    cue = _main(found, actor) if amount is None else _governing(text, found, amount)
+    if isinstance(cue, tuple):
+        return cue
     if cue is None:
         return (_F, "en-is") if _WEAK.search(text) else (Stance.UNCLEAR, "")
-    planned = cue.rule in ("en-plan", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
+    planned = cue.rule in ("en-due", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
     if planned and amount is not None and _RAISES.search(text, cue.end, amount.span.start):
         return _A, "en-aim-plan"
+    counted = amount is not None and amount.kind not in _RESULTS
+    if cue.rule == "en-aim-plan" and counted and text.startswith("will ", cue.start):
+        return _C, "en-will"
+    if cue.rule == "en-available" and amount is not None and amount.kind is not Kind.MONEY:
+        return _F, cue.rule
     return _weighed(text, cue, period)
+
+
+def _governing(text: str, found: Sequence[Cue], amount: Amount) -> Cue | tuple[Stance, str] | None:
+    """The cue on which a sum depends, or at once a stance where the words right beside the sum tell it."""
+    start, end = amount.span.start, amount.span.end
+    begin, stop = _clause(text, amount)
+    left = [one for one in found if begin <= one.start and one.end <= start]
+    right = [one for one in found if end <= one.start < stop]
+    after = _EN_AFTER_AIM.match(text, end)
+    if (
+        after
+        and "-" not in text[end : end + 1]
+        and not (right and right[0].end < after.end() and right[0].rule != "en-goal")
+    ):
+        return _A, "en-goal"
+    if right and (_is_subject(text, begin, amount, right[0]) or _bound(text, amount, right[0])):
+        judged = len(right) > 1 and right[1].rule == "en-judge" and right[1].start - right[0].end < 16
+        return right[1] if judged and _STANCES[right[0].rule] is _F else right[0]
+    if _BASE.search(text[max(0, start - 30) : start]) or (
+        text[:start].endswith("from ") and text.startswith(" to ", end)
+    ):
+        return _F, "en-from"
+    cue = _passed_by(text, left, left[-1] if left else right[0] if right else None)
+    if cue is None and _HELD_OUT.search(text, begin, start):
+        return _A, "en-purpose"
+    if cue is None or cue.start >= end:
+        return cue
+    return _upward(text, left, cue, amount, right)
+
+
+def _upward(text: str, left: Sequence[Cue], cue: Cue, amount: Amount, right: Sequence[Cue]) -> Cue | tuple[Stance, str]:
+    """The cue on a sum's left, or the one above it, where it is only a noun, an infinitive or a clause that describes."""
+    above = left[-2] if len(left) > 1 and left[-1] is cue else None
+    apart = above is None or "," in text[above.end : cue.start]
+    if _STANCES[cue.rule] is _F:
+        return _deed(text, cue, amount) or cue
+    if cue.rule == "en-headline" and above is not None:
+        if above.rule == "en-was" and not apart:
+            return _deed(text, above, amount) or above
+        return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
+    if cue.rule == "en-sums":
+        if right and right[0].rule not in _NO_VERBS and _OWN_NOUN.fullmatch(text, amount.span.end, right[0].start):
+            return right[0]
+        return cue if above is None or apart or " with " in text[above.end : cue.start] else above
+    described = cue.rule == "en-will" and text[: cue.start].endswith((" that ", " which "))
+    if described and above is not None and not apart and _STANCES[above.rule] is _A:
+        return above
+    if amount.kind in _RESULTS and _STANCES[cue.rule] is _C and _SO_AS.search(text, cue.end, amount.span.start):
+        return _A, "en-purpose"
+    return cue
+
+
+_BASE: Final = re.compile(
+    r"(?:\b(?:this|last|current|previous) (?:fiscal |financial )?year's |\b(?:the|its) (?:existing|current|present) )$"
+)
+_SO_AS: Final = re.compile(r"[a-z0-9] to (?:increase|raise|expand|lift|boost|grow|multiply|scale|cut|reduce|lower)\b")
+_OPEN: Final = re.compile(
+    r"\b(?:if (?:it is |they are |it were )?(?:approved|passed|confirmed|adopted|ratified|granted|parliament|"
+    r"lawmakers)|"
+    r"(?:subject to|pending|awaiting|awaits?|conditional on|contingent on) (?:[a-z’'-]+ ){0,4}?(?:approval|decision|"
+    r"vote|consent|review)|"
+    r"reportedly (?:plan|planning|plans|in talks|considering|weighing|preparing|looking|seeking)|"
+    r"(?:has|have) not (?:yet )?been (?:decided|confirmed|approved|finali[sz]ed|settled)|(?:is|are|was) (?:not |"
+    r"still not |un)known|remains? (?:undecided|"
+    r"unclear|open|unconfirmed|to be))\b"
+)
+_BOUNDARY: Final = re.compile(
+    r"(?:^|"
+    r"[,;:—–(“\"]|\b(?:that|and|but|while|as|where|when|whereas|though|although|said|says|confirmed|announced|means|"
+    r"because|"
+    r"which|with|plus))\s*(?:(?:the|a|an|another|additional|further|some|about|around|up to|more than|over|at least|"
+    r"almost|nearly|only|"
+    r"just|roughly|approximately|first|remaining|final|other|initial|total of|of|this|that|these|those|extra|whole|"
+    r"full|new|"
+    r"larger|biggest|portion|part|significant|as much as|as many as)\s+){0,6}$"
+)
+_OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()]+){0,8} ?$")
+_DEEDS: Final = re.compile(  # what only begins a thing: its purpose lies ahead
+    r"(?:launched|introduced|created|establish(?:ed)?|set up|published|raised|unveiled|revealed|presented|announced|"
+    r"founded|formed|"
+    r"requested|asked|opened|teamed|was|is|were)$"
+)
+_CHEST: Final = re.compile(
+    r"[ -](?:[a-z-]+ ){0,4}?(?:funds?|programmes?|programs?|packages?|investments?|initiatives?|schemes?|pledges?|"
+    r"commitments?|strategy|"
+    r"units?|grants?|subsid(?:y|ies)|funding|drive|push|mission|facility|calls?|tenders?|missions?|budget)\b"
+)
+_HELD_OUT: Final = re.compile(GATHER + r"\b")
+_CHOSEN: Final = re.compile(
+    r"(?:selected|chosen|chose|picked|named|hired|appointed|commissioned|tapped|tasked|contracted)$"
+)
+
+
+_NO_VERBS: Final = frozenset(("en-headline", "en-plan-to", "en-plans", "en-sums", "en-goal", "en-purpose", "en-since"))
+
+
+def _is_subject(text: str, begin: int, amount: Amount, cue: Cue) -> bool:
+    """Whether a sum is what the verb on its right is said of: "said £750 million of funding will go to"."""
+    start, end = amount.span.start, amount.span.end
+    if cue.start - end > 60 or cue.rule in _NO_VERBS:
+        return False
+    return (
+        _OWN_NOUN.fullmatch(text, end, cue.start) is not None
+        and _BOUNDARY.search(text[max(begin, start - 60) : start]) is not None
+    )
+
+
+def _bound(text: str, amount: Amount, cue: Cue) -> bool:
+    """Whether a participle on a sum's right says what became of it: "$2 billion earmarked for", "€1 billion in aid spent on"."""
+    participle = cue.rule in ("en-budget", "en-decided") and " " not in text[cue.start : cue.end].removesuffix(" to")
+    return participle and re.fullmatch(r"(?: in)?(?: [a-z]+){0,2} ", text[amount.span.end : cue.start]) is not None
+
+
+def _deed(text: str, cue: Cue, amount: Amount) -> tuple[Stance, str] | None:
+    """What a verb of the past leaves open: a fund that was launched is bound money, what it was launched *to* do an aim."""
+    between = text[cue.end : amount.span.start]
+    purpose = _HELD_OUT.search(between)
+    deed = text[cue.start : cue.end]
+    if purpose and _CHOSEN.search(deed):
+        return _C, "en-chosen"
+    if purpose and _DEEDS.search(deed):
+        return _A, "en-purpose"
+    if amount.kind is Kind.MONEY and _DEEDS.search(deed) and len(between) < 60:
+        return (_C, "en-fund") if _CHEST.match(text, amount.span.end) else None
+    return None
 
 
 _RAISES: Final = re.compile(r"\b(?:rais|increas|expand|lift|boost|grow|cut|reduc|lower|multipl|scal)")
@@ -362,11 +319,19 @@ def _main(found: Sequence[Cue], actor: Party | None) -> Cue | None:
     return next((one for one in after if one.rule not in _SOFT), after[0] if after else None)
 
 
+_ACT: Final = re.compile(
+    r" (?:be (?:[a-z]{3,14}ed|spent|built|put|bought|set)|invest|spend|build|buy|provide|fund|supply|open|install)\b"
+)
+_EVERY: Final = re.compile(
+    r"\b(?:(?:a|per|each|every) (?:year|month|day)|annually|yearly|currently|already|so far|to date)\b"
+)
+
+
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
-        said = _SAYING.search(text, 0, cue.start)
+        said = _SAYING.search(text, 0, cue.start) or (_ACT.match(text, cue.end) and _SAYING.search(text, cue.end))
         return (_C, "en-said-would") if said else (_O, cue.rule)
-    if cue.rule == "en-spends" and (period is None or period.kind in ("in", "on")):
+    if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
     return _STANCES[cue.rule], cue.rule
 
@@ -377,22 +342,76 @@ def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
         promising = [one for one in found if one.rule in PROMISING or _STANCES[one.rule] is _O]
         cue = promising[-1] if promising else found[-1] if found else None
         return (_STANCES[cue.rule], cue.rule) if cue else (Stance.UNCLEAR, "")
+    beside = _beside_ko(text, amount)
+    if beside is not None:
+        return beside
+    if _KO_IF.search(text, 0, amount.span.start):
+        return Stance.UNCLEAR, "ko-if-approved"
     right = [one for one in found if one.start >= amount.span.end]
-    cue = next((one for one in right if one.rule not in ("ko-is",)), None)
+    cue = _predicate(text, [one for one in right if one.rule != "ko-is"])
     left = next(iter(reversed(list(_KO_LEFT.finditer(text, 0, amount.span.start)))), None)
-    if cue is None or cue.rule == "ko-is":
-        return _noun(left, bool(right))
-    if (
-        cue.rule == "ko-plan"
-        and amount.kind in _RESULTS
-        and re.search("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일", text[amount.span.end : cue.start])
-    ):
+    if cue is None:
+        act = _KO_ACT.match(text, amount.span.end)
+        return (
+            (_C, "ko-act")
+            if act and not (left and left.lastgroup == "view")
+            else _noun(left, bool(right), text[max(0, amount.span.start - 30) : amount.span.start])
+        )
+    between = text[amount.span.end : cue.start]
+    if cue.rule == "ko-plan" and amount.kind in _RESULTS and _KO_RAISES.search(between):
         return _A, "ko-aim"
     return _STANCES[cue.rule], cue.rule
 
 
-def _noun(left: re.Match[str] | None, copula: bool) -> tuple[Stance, str]:
+_KO_RAISES: Final = re.compile("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일|달성|채울|채우")
+_KO_ACT: Final = re.compile(  # "2조원 투입", and "6만 장이 투입되는 사업이다"
+    r"(?:이|가|을|를|의|은|는)?[^.]{0,12}?(?:투입|투자|지원|구축|확보|공급|도입|조성|출자|편성|배정|증액|양성|매입|"
+    r"구매|들어가)"
+    r"(?:되는|하는|될|할|는|키로|(?=$|[…,.·\s](?!에|의|으로|로|목표|전망|필요|검토|추진)))"
+)
+_KO_FOR: Final = re.compile("(?:투입|투자|지원|구축|확보|공급|도입|설치|배정|들어가)(?:되는|하는|될|할|는)")
+_KO_IF: Final = re.compile("(?:통과|확정|승인|의결|채택)(?:되면|하면|될 경우|할 경우)")
+_KO_GOAL: Final = re.compile(r"목표(?:인|치인|로 한|로 삼은|로 잡은)? $")
+_KO_BASE: Final = re.compile(r"(?:에서 (?=[^.]{0,14}[0-9])|보다 |(?:과|와) 비교하)")
+_KO_BESIDES: Final = re.compile(r"(?: 규모)? ?(?:외에|이외에|에 더해|에 이어|을 넘어|를 넘어|에 비해|대비)")
+_KO_HELD: Final = re.compile(
+    r"(?:확보|구매|투입|도입|편성|보유|구축|집행|지원|투자|공급|운영)(?:한|된|했던|하던|하고 있는|해 온|"
+    r"해온) (?:[가-힣A-Za-z]{1,12} ){0,2}$"
+)
+
+
+def _beside_ko(text: str, amount: Amount) -> tuple[Stance, str] | None:
+    """What the words right beside a Korean sum say of it: a goal, what it rises from, what is there already."""
+    before = text[max(0, amount.span.start - 40) : amount.span.start]
+    if _KO_GOAL.search(before):
+        return _A, "ko-goal"
+    if _KO_BASE.match(text, amount.span.end):
+        return _F, "ko-from"
+    if _KO_BESIDES.match(text, amount.span.end) and _KO_HELD.search(before):
+        return _F, "ko-held"
+    return None
+
+
+def _predicate(text: str, right: Sequence[Cue]) -> Cue | None:
+    """The predicate that a sum depends on: past one that only describes a noun, and up to the verb that judges what is quoted."""
+    for at, one in enumerate(right):
+        following = right[at + 1] if at + 1 < len(right) else None
+        if following is None or following.start - one.end > 24:
+            return one
+        gap = text[one.end : following.start]
+        if gap.startswith("는 ") or text[one.end - 2 : one.end] in ("하는", "다는"):
+            continue  # "확보한다는 목표", "85%에 해당하는 금액"
+        if text[one.end : one.end + 1] in ("고", "며") or text[one.end - 1] in "고라":
+            judged = following.rule in ("ko-forecast", "ko-judge", "ko-undecided") and len(gap) < 14
+            return following if judged else one
+        return one
+    return None
+
+
+def _noun(left: re.Match[str] | None, copula: bool, before: str) -> tuple[Stance, str]:
     """The stance of a sentence that ends in a noun or "is", by what it says is so much: "목표는 10%다"."""
+    if copula and (left is None or left.lastgroup != "view") and _KO_FOR.search(before):
+        return _C, "ko-act"
     if left is None:
         return (_F, "ko-is") if copula else (Stance.UNCLEAR, "")
     return {"aim": (_A, "ko-aim"), "budget": (_C, "ko-budget"), "view": (_O, "ko-forecast")}[left.lastgroup or "view"]
