@@ -148,6 +148,7 @@ The cost lies between $1bn and $2bn. => 100_000_000_000..200_000_000_000 USD
 The cost is 2 to 2.5 trillion won. => 2_000_000_000_000..2_500_000_000_000 KRW
 The cost is 2–2.5 trillion won. => 2_000_000_000_000..2_500_000_000_000 KRW
 The cost is KRW 2-2.5 trillion. => 2_000_000_000_000..2_500_000_000_000 KRW
+The city pays €70 million and the region adds 60 million. => 7_000_000_000 EUR; 6_000_000_000 EUR
 비용은 2조~2조5천억 원이다. => 2_000_000_000_000..2_500_000_000_000 KRW
 Growth of 10-15% is expected. => 1_000..1_500 percent/100
 Growth of 10% to 15% is expected. => 1_000..1_500 percent/100

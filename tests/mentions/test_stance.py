@@ -290,6 +290,9 @@ unclear|8000억원|8000억원이 국회를 통과할지는 불투명하다.
 unclear|2조원|추경안이 국회를 통과하면 2조원이 투입된다.
 unclear|4조원|4조원에 이르는 재원 마련 방안은 아직 확정되지 않았다.
 unclear|1만장|1만장 추가 구매 여부를 논의하고 있다.
+opinion|3조 원|정부는 약 3조 원이 투자될 것으로 예상하고 있다.
+fact|€8 billion|Its yearly investment of €8 billion is a fraction of what others spend.
+commitment|45 million euros|The cabinet is freeing up 45 million euros for the plant.
 """
 CASES = [tuple(line.split("|")) for line in TABLE.strip().splitlines()]
 

@@ -142,14 +142,15 @@ def _put_back(one: Amount, kept: list[int], sentence: str) -> Amount:
 
 def _counted(text: str, numbers: list[Numeral], country: str) -> Iterator[Amount]:
     """Sums made of numbers: the range of two, or one."""
-    at, last, unit = 0, len(numbers) - 1, ""
-    while at <= last:
-        close = at < last and numbers[at + 1].start - numbers[at].end <= _FAR
+    at, end = 0, len(numbers) - 1
+    last: Amount | None = None
+    while at <= end:
+        close = at < end and numbers[at + 1].start - numbers[at].end <= _FAR
         joined = _range(text, numbers[at], numbers[at + 1], country) if close else None
-        one = joined or _read(text, numbers[at], country) or _elided(text, numbers[at], unit)
+        one = joined or _read(text, numbers[at], country) or _elided(text, numbers[at], last)
         at += 2 if joined else 1
         if one is not None:
-            unit = one.unit if one.kind is Kind.QUANTITY else ""
+            last = one
             yield _bounded(text, one)
 
 
@@ -346,8 +347,19 @@ def _quantity(text: str, numeral: Numeral, country: str) -> Amount | None:
     return _of_count(numeral, counted.counted(text, numeral))
 
 
-def _elided(text: str, numeral: Numeral, unit: str) -> Amount | None:
+def _elided(text: str, numeral: Numeral, last: Amount | None) -> Amount | None:
+    """A number that has its unit from the sum before it: "70 million euros, to which the region adds 60 million"."""
+    if last is not None and last.kind is Kind.MONEY and last.unit:
+        large = numeral.scale >= 10**6 and _ELIDED_MONEY.match(text, numeral.end) is not None
+        as_before = Written(numeral.start, numeral.end, last.unit, "no currency: that of the sum before it")
+        return _sum(numeral, numeral.start, numeral.end, as_before) if large else None
+    unit = last.unit if last is not None and last.kind is Kind.QUANTITY else ""
     return _of_count(numeral, counted.elided(text, numeral, unit))
+
+
+_ELIDED_MONEY: Final = re.compile(
+    r"[.,;:)]|\Z| (?:more|a year|annually|this|next|last|in|from|by|over|for|to|will|is|are|was|went|goes?|on|per|and)(?![A-Za-z])"
+)
 
 
 def _of_count(numeral: Numeral, what: counted.Counted | None) -> Amount | None:

@@ -162,7 +162,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"pumping|"
         r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|"
         r"making|adding|"
-        r"installing|deploying|expanding|doubling|tripling|leasing|renting|"
+        r"freeing up|making available|mobili[sz]ing|releasing|installing|deploying|expanding|doubling|tripling|leasing|renting|"
         r"hiring|ordering|training|giving|supplying|devoting)|(?<!to )(?:invests?|spends?|injects?|commits|pours|"
         r"pumps|backs|bets|buys|"
         r"orders|launches|unveils|doubles|triples|builds|contributes?|funds|lines? up))"),

@@ -147,7 +147,7 @@ _RELATIVE: Final = re.compile(
     r"(?<![A-Za-z])(?:(?P<part>(?:the )?(?:early|mid|later?(?: on)?(?: in)?|earlier|(?:very )?end of|beginning of|turn of|"
     r"close of|start of|first half of|second half of)[- ]?)?"
     r"(?P<which>this|next|last|the|the coming|the current|the following|the previous|"
-    r"coming) (?:(?:fiscal|financial|calendar|budget) )?"
+    r"coming) (?:(?:fiscal|financial|calendar|budget|academic|school) )?"
     r"(?P<unit>year|month|week|quarter|decade|half)(?:['’]s)?"
     r"|(?P<end>year[- ]end|(?:the )?year[’']s end|end[- ]of[- ]year|end of year))(?![A-Za-z-])(?! of)",
     re.I,

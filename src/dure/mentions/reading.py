@@ -53,7 +53,8 @@ _MONTH: Final = 31
 _SMALL_UNITS: Final = ("KRW", "JPY", "VND", "IDR")  # a million of them is a price
 _OPENING: Final = 4  # characters of a sentence within which a period governs all of it
 _CLAUSE: Final = re.compile(
-    r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|plans? to|aims? to|wants? to|intends? to)(?= )"
+    r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|"
+    r"(?:plan|aim|want|intend|hope|expect|seek)s? to)(?= )"
 )
 _AT_HEAD: Final = 12  # "In 2023, the ministry allocated": a period that opens a sentence belongs to all of it
 _NEAR: Final = 400  # characters within which other sums count

@@ -210,6 +210,8 @@ def _upward(text: str, left: Sequence[Cue], cue: Cue, amount: Amount, right: Seq
             return _deed(text, above, amount) or above
         return next((one for one in reversed(left[:-1]) if one.rule not in ("en-was", "en-headline")), cue)
     if cue.rule == "en-sums":
+        if _IS.match(text, amount.span.end):
+            return _F, "en-is"
         if right and right[0].rule not in _NO_VERBS and _OWN_NOUN.fullmatch(text, amount.span.end, right[0].start):
             return right[0]
         return cue if above is None or apart or " with " in text[above.end : cue.start] else above
@@ -245,6 +247,7 @@ _BOUNDARY: Final = re.compile(
     r"full|new|"
     r"larger|biggest|portion|part|significant|as much as|as many as)\s+){0,6}$"
 )
+_IS: Final = re.compile(r" (?:is|was|are|were) (?:an?|the|only|just|about|less|more|small|equal|among)\b")
 _OWN_NOUN: Final = re.compile(r"(?:[ -](?!and\b|which\b|who\b|that\b|to\b|but\b|while\b|as\b)[a-z0-9’'()]+){0,8} ?$")
 _DEEDS: Final = re.compile(  # what only begins a thing: its purpose lies ahead
     r"(?:launched|introduced|created|establish(?:ed)?|set up|published|raised|unveiled|revealed|presented|announced|"
@@ -399,6 +402,8 @@ def _predicate(text: str, right: Sequence[Cue]) -> Cue | None:
         if following is None or following.start - one.end > 24:
             return one
         gap = text[one.end : following.start]
+        if not gap.strip() and text.startswith("것", following.start):
+            continue  # "투자될 것으로 예상"
         if gap.startswith("는 ") or text[one.end - 2 : one.end] in ("하는", "다는"):
             continue  # "확보한다는 목표", "85%에 해당하는 금액"
         if text[one.end : one.end + 1] in ("고", "며") or text[one.end - 1] in "고라":
