@@ -34,6 +34,7 @@ It will rank third by the year 2028. => by ..2028-12-31
 It will rank third no later than 2028. => by ..2028-12-31
 It runs until 2030. => by ..2030-12-31
 It runs through 2030. => by ..2030-12-31
+It runs through to 2030. => by ..2030-12-31
 It opens before 2030. => by ..2029-12-31
 It opens by the end of 2027. => by ..2027-12-31
 It opens by end-2027. => by ..2027-12-31

@@ -148,6 +148,8 @@ def _counted(text: str, numbers: list[Numeral], country: str) -> Iterator[Amount
         close = at < end and numbers[at + 1].start - numbers[at].end <= _FAR
         joined = _range(text, numbers[at], numbers[at + 1], country) if close else None
         one = joined or _read(text, numbers[at], country) or _elided(text, numbers[at], last)
+        if one is None and close:
+            one = _part(text, numbers[at], numbers[at + 1], country)
         at += 2 if joined else 1
         if one is not None:
             last = one
@@ -357,8 +359,21 @@ def _elided(text: str, numeral: Numeral, last: Amount | None) -> Amount | None:
     return _of_count(numeral, counted.elided(text, numeral, unit))
 
 
+def _part(text: str, first: Numeral, whole: Numeral, country: str) -> Amount | None:
+    """A number that is so many of those that the next one counts: "4,000 of the 10,000 GPUs"."""
+    if _OF_THE.fullmatch(text, first.end, whole.start) is None:
+        return None
+    all_of_them = _read(text, whole, country)
+    if all_of_them is None or all_of_them.kind is not Kind.QUANTITY or not 0 < first.value < whole.value:
+        return None
+    value = round(first.value * all_of_them.low / whole.value)
+    return replace(all_of_them, span=Span(first.start, first.end), low=value, high=value)
+
+
+_OF_THE: Final = re.compile(r" of (?:the |its |those |these |all |some )?")
 _ELIDED_MONEY: Final = re.compile(
-    r"[.,;:)]|\Z| (?:more|a year|annually|this|next|last|in|from|by|over|for|to|will|is|are|was|went|goes?|on|per|and)(?![A-Za-z])"
+    r"[.,;:)]|\Z| (?:more|a year|the (?:year|following)|annually|this|next|last|in|from|by|over|for|to|will|is|are|was|went|"
+    r"goes?|on|per|and)(?![A-Za-z])"
 )
 
 

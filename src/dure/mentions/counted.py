@@ -52,13 +52,14 @@ _GPU: Final = (
 _HEADS: Final = {
     "accelerators": _GPU,
     "chips": r"(?:super)?chips?|chipsets?|semiconductors|microprocessors?|processors?",
-    "servers": r"servers?|(?:compute|computing|gpu) nodes",
+    "servers": r"servers?|(?:(?:compute|computing|gpu) )?nodes",
     "jobs": r"jobs",
     "people": r"people|persons?|researchers?|scientists?|engineers?|students?|experts?|talents?|specialists?|workers?|employees|"
     r"professionals?|teachers?|developers?|citizens?|participants?|trainees|graduates|scholars?|fellows|personnel|learners|"
     r"civil servants|officials|technicians|phds|postdocs|practitioners|individuals|educators|masters?|staff|"
     r"apprentices|(?:doctoral )?candidates|pupils|nurses|farmers|users|doctors|interns|analysts|managers|entrepreneurs|"
-    r"founders|lecturers|professors|postgraduates",
+    r"founders|lecturers|professors|postgraduates|undergraduates|residents|adults|children|women|young people|jobseekers|"
+    r"britons|koreans|canadians|americans|indians|germans|europeans",
     "organisations": r"start-?ups?|companies|company|firms?|institutions?|institutes?|universit(?:y|"
     r"ies)|organi[sz]ations?|enterprises?|businesses|"
     r"smes?|smbs?|laborator(?:y|ies)|labs?|agencies|hospitals?|schools?|consortia|"
@@ -66,7 +67,8 @@ _HEADS: Final = {
     r"municipalities|colleges?|clinics?|public bodies|ministries|departments|vendors|charities|research groups",
     "sites": r"data[ -]?cent(?:re|er)s?|supercomput(?:er|ing cent(?:re|er))s?|computing cent(?:re|"
     r"er)s?|cent(?:re|er)s?|sites?|facilit(?:y|ies)|"
-    r"campus(?:es)?|(?:giga|mega)-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants|(?:growth )?zones",
+    r"campus(?:es)?|(?:giga|mega)-?factor(?:y|ies)|factor(?:y|ies)|hubs?|test-?beds?|plants|(?:growth )?zones|"
+    r"clusters|(?:super)?computing systems",
     "projects": r"projects?|programmes|programs|initiatives",
     "models": r"(?:foundation |language |ai |base )?models?",
     "countries": r"countries|nations|member states|economies",

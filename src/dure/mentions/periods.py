@@ -59,7 +59,7 @@ def _elided(text: str, published: date | None) -> Iterator[Point]:
 
 _BEFORE: Final = re.compile(
     r"(?:^|[^A-Za-z])(?P<word>by|before|no later than|not later than|until|till|through|"
-    r"no earlier than|no sooner than|not until|not before|towards?|due|(?:target|date|deadline)(?: date)? of|"
+    r"no earlier than|no sooner than|through to|not until|not before|towards?|due|(?:target|date|deadline)(?: date)? of|"
     r"(?:now|out|years?|period|horizon|plan|strategy|roadmap|programme|running|extending) (?:up )?to|"
     r"now (?:and|until)|compared (?:to|with)|relative to|versus|than(?: in)?|"
     r"up to|up until|ahead of|prior to|in|on|during|throughout|since|from|after|beyond|"
@@ -70,7 +70,7 @@ _BEFORE: Final = re.compile(
     re.I,
 )
 _LATEST: Final = frozenset(
-    ("by", "no later than", "not later than", "until", "till", "through", "up to", "up until", "within")
+    ("by", "no later than", "not later than", "until", "till", "through", "through to", "up to", "up until", "within")
 )
 _EARLIER: Final = frozenset(("before", "ahead of", "prior to"))
 _ONWARDS: Final = frozenset(

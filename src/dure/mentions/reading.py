@@ -23,6 +23,7 @@ from dure.mentions.stance import PROMISING, Cue, cues, stance
 from dure.mentions.text import sentences
 
 LONGEST: Final = 2_000  # characters of a sentence
+_STATES: Final = ("en-is", "ko-is")  # no verb of the past, and so of a time to come a plan
 _BINDING: Final = ("en-budget", "ko-budget")  # for a time that is over, a report: "allocated ... between 2021 and 2023"
 MOST: Final = 40  # sums of a sentence that are read: what has more is a table
 _AHEAD: Final = ("by", "over", "next", "between")  # kinds of period that a promise is due in
@@ -53,7 +54,7 @@ _MONTH: Final = 31
 _SMALL_UNITS: Final = ("KRW", "JPY", "VND", "IDR")  # a million of them is a price
 _OPENING: Final = 4  # characters of a sentence within which a period governs all of it
 _CLAUSE: Final = re.compile(
-    r",? (?:while|whereas)(?= )|, but(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|"
+    r",? (?:while|whereas)(?= )|, but(?= )|,? and that(?= )|,? and (?:(?:it|they|then|also) ){0,2}(?:will|"
     r"(?:plan|aim|want|intend|hope|expect|seek)s? to)(?= )"
 )
 _AT_HEAD: Final = 12  # "In 2023, the ministry allocated": a period that opens a sentence belongs to all of it
@@ -129,6 +130,8 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
             continue  # a price, a score: a sum that nobody is said to do anything with
         if rule in _BINDING and _is_past(period, document) and _is_term(sentence, amount, period):
             how = Stance.FACT
+        elif rule in _STATES and _lies_ahead(period, document):
+            how, rule = Stance.COMMITMENT, "ahead"  # "phase two brings 36 MW in 2029": what is to come is no fact yet
         yield _mention(who, amount, other, period, how, rule)
 
 
@@ -136,6 +139,11 @@ def _weighty(amount: Amount) -> bool:
     """Whether a sum is one of a programme even where nobody is said to do anything with it: no price, no score."""
     money = amount.kind is Kind.MONEY and amount.low >= 10 ** (8 + 2 * (amount.unit in _SMALL_UNITS))
     return money or (amount.unit in ("accelerators", "FLOP/s/10^9", "W") and amount.low >= 1000)
+
+
+def _lies_ahead(period: Period | None, document: Document) -> bool:
+    """Whether a period begins after the page was published."""
+    return bool(period and period.begin and document.published and period.begin > document.published)
 
 
 def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:

@@ -45,7 +45,8 @@ _WEAK: Final = re.compile(
     r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with|delivers?|"
     r"draws?|covers?|spans?|"
     r"accounts?|reported|features?|packs|handles|manages|employs|counts|needs?|costs?|brings?|gets?|works?|wins?|"
-    r"shows?|exceeds?|equal)\b"
+    r"shows?|exceeds?|equal|adds?|follows?|arrives?|ends?|runs?|starts?|begins?|goes|comes?|takes?|gives?|pays?|rises?|falls?|"
+    r"grows?|lies|stands|sits|holds?|joins?|opens?|serves?|receives?|leaves?)\b"
 )
 _EN_SPEAKERS: Final = re.compile(
     r"\b(?:experts?|analysts?|critics?|observers|economists?|commentators?|skeptics|sceptics|professors?|"
