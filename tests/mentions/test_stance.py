@@ -290,6 +290,16 @@ unclear|8000억원|8000억원이 국회를 통과할지는 불투명하다.
 unclear|2조원|추경안이 국회를 통과하면 2조원이 투입된다.
 unclear|4조원|4조원에 이르는 재원 마련 방안은 아직 확정되지 않았다.
 unclear|1만장|1만장 추가 구매 여부를 논의하고 있다.
+aim|50,000 GPUs|The plan is to have 50,000 GPUs running by 2027.
+aim|12 regional hubs|The roadmap calls for 12 regional hubs by 2029.
+aim|30%|Under the roadmap, domestic chips should reach 30% of purchases.
+commitment|90 million|A €90 million grant goes to the university of Porto.
+commitment|4,500 crore|The treasury has signed off on ₹4,500 crore for the mission.
+commitment|500 GPUs|Each team is entitled to 500 GPUs for three months.
+fact|2,048 GPUs|The cluster, which went live in May, holds 2,048 GPUs.
+opinion|3 GW|Without new lines, the region will be short of 3 GW by 2030, the grid operator fears.
+opinion|$300 billion|The market is set to grow to $300 billion by 2030.
+unclear|400 MW|A second site of 400 MW has been floated.
 opinion|3조 원|정부는 약 3조 원이 투자될 것으로 예상하고 있다.
 fact|€8 billion|Its yearly investment of €8 billion is a fraction of what others spend.
 commitment|45 million euros|The cabinet is freeing up 45 million euros for the plant.

@@ -70,13 +70,19 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"did) not (?:yet )?"
         r"(?:been )?(?:decided?|confirm(?:ed)?|disclosed?|said|say|announced?|approved?|finali[sz]ed?|settled)|"
         r"no (?:final |firm )?decision(?: has (?:yet )?been (?:made|taken|reached))?|"
-        r"too early to|remains to be seen|" + _POSSIBLE + r"|rumou?red)"),
+        r"too early to|remains to be seen|" + _POSSIBLE + r"|rumou?red|"
+        r"(?:has|have|had|was|were) (?:also )?(?:been )?(?:floated|mentioned|mooted|touted|suggested))"),
     ("en-goal-met", _F, r"(?:met|reached|hit|exceeded|missed|surpassed|achieved) (?:its|the|their|a|"
         r"that) (?:[a-z0-9-]+ ){0,2}?(?:targets?|goals?)"),
     ("en-goal", _A, r"(?:goals?|targets?|aims?(?= (?:is|are|was|of))|objectives?|ambitions?|visions?|"
         r"hopes?(?= (?:of|is|are|was))|dreams?|intentions?)(?: (?:is|are|was|of|to|for|that|set))?(?! (?:audience|"
         r"group))"),
-    ("en-forecast", _O, r"(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
+    ("en-meant", _A, r"(?:plan|idea|intention|intent|hope|vision) (?:is|was) (?:for|to|that)|"
+        r"(?:plan|roadmap|strategy|blueprint|agenda|framework|initiative|programme|program) (?:also )?(?:calls for|"
+        r"intends|provides for|would)"),
+    ("en-forecast", _O, r"(?:market|demand|consumption|prices?|sales|bill|costs?|needs?|shortage|gap) (?:is|"
+        r"are) (?:set|poised|"
+        r"on course|on track) to|(?:(?:is|are|was|were|be|being|been) (?:widely |now |also )?(?:expected|forecast|"
         r"projected|predicted|estimated|likely|unlikely|seen|thought|believed|anticipated|tipped)|"
      r"forecasts?|forecasted|predicts?|predicted|estimates? that|projections?|projects that|(?:will|would) (?:not|"
      r"hardly|never) be (?:enough|"
@@ -123,7 +129,7 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
     ("en-decided", _C, _DONE + r"(?:decid(?:ed|es)|decision to|agree(?:d|s)|resolved|pledg(?:ed|es?|ing)|"
         r"promis(?:ed|es?|ing)|"
         r"vow(?:ed|s)|undert(?:ook|aken|akes)|committ(?:ed|ing)|commits?|commitment to|guarantee(?:d|s)|contracted|"
-        r"mandat(?:ed|es))"
+        r"mandat(?:ed|es)|entitled|bound|obliges?|obliged)"
      r"(?: itself| themselves| in principle)?(?: to| that)?"),
     ("en-budget", _C, _DONE + r"(?:allocat(?:ed?|es|ing|ions?)|earmark(?:s|ed|ing)?|sets? aside|setting aside|"
         r"appropriat(?:ed?|es|ing)|approv(?:ed?|es|ing)|budget(?:s|ed|ing)?(?! of)|finali[sz]e[sd]?|"
@@ -132,13 +138,15 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
      r"financed) (?:by|with)|dedicat(?:ed|es|ing)|(?:awarded|granted)(?= (?:[a-z]+ )?(?:[$€£¥₹]|[0-9]))|allott?ed|"
      r"pencill?ed in|voted|devot(?:ed|es|ing)|"
      r"reserv(?:ed|es)|"
-     r"green-?lit|green-?lights?|assign(?:s|ed)|endorsed|enacted|adopted|legislated|ratified)"),
+     r"green-?lit|green-?lights?|(?:signed|signs) off(?: on)?|secured (?:in|through|by) the budget|assign(?:s|ed)|"
+     r"endorsed|enacted|adopted|legislated|ratified)"),
     ("en-plan", _A, _PLAN),
     ("en-due", _C, r"(?:" + _DUE + r"|(?:is|are|was|were) to|to be (?:completed|built|opened|delivered|"
         r"installed|finished|invested|spent|provided|supplied|established|used|trained|secured|deployed|launched|"
         r"held)|"
      r"(?:is|are) (?:getting )?(?:ready|preparing) to|(?:is|are|was|were) (?:scheduled|slated|due)|"
-     r"scheduled (?:for|to)|slated (?:for|to)|due (?:to|in|by|for)|under construction|on track (?:to|for))"),
+     r"scheduled (?:for|to)|slated (?:for|to)|due (?:to|in|by|for)|under (?:construction|contract)|on order|"
+     r"in the pipeline|on track (?:to|for))"),
     ("en-plan-to", _A, r"(?:plans?|proposals?|bids?) (?:to|calls? for|foresees?|that)"),
     ("en-plans", _C, r"plans?(?: (?:for|of|includes?|involves?|worth))?"),
     ("en-will", _C, r"(?:will|shall|ll|won[’']t|is going to|are going to)"),
@@ -162,8 +170,10 @@ ENGLISH: Final[tuple[tuple[str, Stance | None, str], ...]] = (
         r"pumping|"
         r"injecting|channell?ing|pouring|funding|offering|contributing|backing|ploughing|plowing|building|buying|"
         r"making|adding|"
-        r"freeing up|making available|mobili[sz]ing|releasing|installing|deploying|expanding|doubling|tripling|leasing|renting|"
-        r"hiring|ordering|training|giving|supplying|devoting)|(?<!to )(?:invests?|spends?|injects?|commits|pours|"
+        r"freeing up|making available|mobili[sz]ing|releasing|installing|deploying|expanding|doubling|tripling|"
+        r"leasing|renting|"
+        r"hiring|ordering|training|giving|supplying|devoting)|(?<!to )(?:invests?|spends?|(?:goes|go) to|"
+        r"provides for|injects?|commits|pours|"
         r"pumps|backs|bets|buys|"
         r"orders|launches|unveils|doubles|triples|builds|contributes?|funds|lines? up))"),
     ("en-headline", _C, r"(?<=[a-z.] )(?<!plan )(?<!how )(?<!ability )to (?:invest|spend|build|buy|provide|fund|"

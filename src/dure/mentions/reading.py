@@ -143,7 +143,7 @@ def _weighty(amount: Amount) -> bool:
 
 def _lies_ahead(period: Period | None, document: Document) -> bool:
     """Whether a period begins after the page was published."""
-    return bool(period and period.begin and document.published and period.begin > document.published)
+    return bool(period and period.begin and document.published and period.begin >= document.published)
 
 
 def _of_fiscal_years(here: Scan, earlier: Sequence[Scan], page: str) -> str:

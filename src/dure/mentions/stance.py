@@ -45,7 +45,8 @@ _WEAK: Final = re.compile(
     r"\b(?:is|are|has|have|does|do|uses?|relies|makes?|supports?|provides?|offers?|stood|being|with|delivers?|"
     r"draws?|covers?|spans?|"
     r"accounts?|reported|features?|packs|handles|manages|employs|counts|needs?|costs?|brings?|gets?|works?|wins?|"
-    r"shows?|exceeds?|equal|adds?|follows?|arrives?|ends?|runs?|starts?|begins?|goes|comes?|takes?|gives?|pays?|rises?|falls?|"
+    r"shows?|exceeds?|equal|adds?|follows?|arrives?|ends?|runs?|starts?|begins?|goes|comes?|takes?|gives?|pays?|"
+    r"rises?|falls?|"
     r"grows?|lies|stands|sits|holds?|joins?|opens?|serves?|receives?|leaves?)\b"
 )
 _EN_SPEAKERS: Final = re.compile(
@@ -55,12 +56,14 @@ _EN_SPEAKERS: Final = re.compile(
     r"argu(?:es?|ed)|believes?|believed|expects?|expected|caution(?:s|ed)?|"
     r"predict(?:s|ed)?|estimates?|estimated|think|thinks|question(?:s|ed)?|note[ds]?|point(?:s|ed)? out|call(?:s|"
     r"ed)? for|urged?|doubt)\b"
+    r"|, (?:[a-z'-]{1,20} ){1,6}(?:fears?|reckons?|believes?|thinks?|predicts?|warns?|argues?|suspects?)\W{0,3}$"
     r"|\baccording to (?:\w+ ){0,3}(?:experts?|analysts?|critics|observers|economists)\b"
 )
 _SPEAKER_WORDS: Final = """
 expert analyst critic observer economist commentator skeptic sceptic professor opposition campaigner researchers
 academics columnist
-think-tank lobby 전문가 일각 교수 비평가 애널리스트 시민단체 야당 학계 논설 사설 연구위원 관계자들
+think-tank lobby fear reckon believe think predict warn argue suspect
+전문가 일각 교수 비평가 애널리스트 시민단체 야당 학계 논설 사설 연구위원 관계자들
 """
 _SPEAKERS: Final = tuple(_SPEAKER_WORDS.split())
 _EN_AFTER_AIM: Final = re.compile(
@@ -86,6 +89,7 @@ _KO_LEFT: Final = re.compile(
     r"(?P<aim>목표|비전)|(?P<budget>예산|기금|사업비|투자액|추경|계획)|(?P<view>전망|예상|관측)"
 )
 _HANGUL: Final = re.compile("[가-힣]")
+_MONTH: Final = re.compile(r"(?<=[a-z0-9,] )May(?![a-z])")
 _LOWER: Final = {at: at + 32 for at in range(65, 91)} | {ord("’"): "'"}
 _RESULTS: Final = (Kind.SHARE, Kind.RANK, Kind.MULTIPLIER)
 
@@ -129,7 +133,7 @@ class _Read:
 @lru_cache(maxsize=4)  # a sentence is asked about once for each of its sums
 def _read(sentence: str) -> _Read:
     korean = len(_HANGUL.findall(sentence)) * 4 > len(sentence)
-    text = sentence.translate(_LOWER)
+    text = _MONTH.sub("m-y", sentence).translate(_LOWER)  # no "may"
     for short in ("ll", "re", "m") if "'" in text else ():
         text = text.replace(f"'{short} ", f" {short} ")  # "we'll", "we're"; as long as before
     rules, matches = (KOREAN, KOREAN_CUES.finditer(text)) if korean else (ENGLISH, english_matches(text))
@@ -331,10 +335,17 @@ _EVERY: Final = re.compile(
 )
 
 
+_PLANNED: Final = re.compile(
+    r"(?:under|according to|in) (?:the|its|this|their) (?:[a-z-]+ )?(?:roadmap|plan|strategy|blueprint)\b"
+)
+
+
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
         said = _SAYING.search(text, 0, cue.start) or (_ACT.match(text, cue.end) and _SAYING.search(text, cue.end))
         return (_C, "en-said-would") if said else (_O, cue.rule)
+    if cue.rule == "en-judge" and _PLANNED.search(text, 0, cue.start):
+        return _A, "en-meant"
     if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
     return _STANCES[cue.rule], cue.rule
