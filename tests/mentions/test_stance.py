@@ -300,6 +300,14 @@ fact|2,048 GPUs|The cluster, which went live in May, holds 2,048 GPUs.
 opinion|3 GW|Without new lines, the region will be short of 3 GW by 2030, the grid operator fears.
 opinion|$300 billion|The market is set to grow to $300 billion by 2030.
 unclear|400 MW|A second site of 400 MW has been floated.
+commitment|1,900억원|과기정통부는 내년 예산안에 AI 인재 양성비로 1,900억원을 담았다.
+commitment|1조4,600억원|추경에는 GPU 구매비 1조4,600억원이 포함됐다.
+aim|1,000만명|카카오는 이용자 1,000만명을 바라본다.
+fact|80%|엔비디아의 시장 점유율은 80%가 넘는다.
+opinion|10조원|업계에서는 10조원도 모자란다는 말이 나온다.
+opinion|3GW|이대로면 2027년에 3GW가 부족해진다는 경고가 나왔다.
+unclear|5조원|정부는 5조원 규모의 펀드를 만드는 방안을 들여다보고 있다.
+unclear|7천억원|2단계 사업비 7천억원은 예비타당성조사 결과에 달려 있다.
 opinion|3조 원|정부는 약 3조 원이 투자될 것으로 예상하고 있다.
 fact|€8 billion|Its yearly investment of €8 billion is a fraction of what others spend.
 commitment|45 million euros|The cabinet is freeing up 45 million euros for the plant.

@@ -49,6 +49,9 @@ _WEAK: Final = re.compile(
     r"rises?|falls?|"
     r"grows?|lies|stands|sits|holds?|joins?|opens?|serves?|receives?|leaves?)\b"
 )
+_VERB: Final = re.compile(
+    r"[a-z]{3,}(?:ed|(?<![su'])s) (?:an?|the|its|their|about|more|over|some|by|to|up|in|on|at|for|with|from|[0-9$€£¥₹])"
+)
 _EN_SPEAKERS: Final = re.compile(
     r"\b(?:experts?|analysts?|critics?|observers|economists?|commentators?|skeptics|sceptics|professors?|"
     r"opposition|campaigners|"
@@ -164,7 +167,9 @@ def _english(read: _Read, amount: Amount | None, period: Period | None, actor: P
     if isinstance(cue, tuple):
         return cue
     if cue is None:
-        return (_F, "en-is") if _WEAK.search(text) else (Stance.UNCLEAR, "")
+        if _WEAK.search(text):
+            return _F, "en-is"
+        return (_F if _VERB.search(text) else Stance.UNCLEAR), ""
     planned = cue.rule in ("en-due", "en-announced-plan") and amount is not None and amount.kind in _RESULTS
     if planned and amount is not None and _RAISES.search(text, cue.end, amount.span.start):
         return _A, "en-aim-plan"
@@ -375,9 +380,13 @@ def _korean(read: _Read, amount: Amount | None) -> tuple[Stance, str]:
     between = text[amount.span.end : cue.start]
     if cue.rule == "ko-plan" and amount.kind in _RESULTS and _KO_RAISES.search(between):
         return _A, "ko-aim"
+    if _KO_CONTAINED.match(text, cue.start - 2) and _KO_BUDGET.search(text, 0, amount.span.start):
+        return _C, "ko-budget"
     return _STANCES[cue.rule], cue.rule
 
 
+_KO_BUDGET: Final = re.compile("예산|추경")
+_KO_CONTAINED: Final = re.compile(".?.?(?:포함|들어|넣었|실렸|실었)")
 _KO_RAISES: Final = re.compile("높|끌어올|올릴|진입|도약|늘릴|늘려|확대|키울|줄일|달성|채울|채우")
 _KO_ACT: Final = re.compile(  # "2조원 투입", and "6만 장이 투입되는 사업이다"
     r"(?:이|가|을|를|의|은|는)?[^.]{0,12}?(?:투입|투자|지원|구축|확보|공급|도입|조성|출자|편성|배정|증액|양성|매입|"
