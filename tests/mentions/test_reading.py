@@ -122,6 +122,24 @@ def test_no_year_is_made_up() -> None:
     assert one.period.until == date(2024, 11, 30)
 
 
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("The centre, which opens in September, will offer 64 petaflops.", date(2025, 9, 30)),
+        ("The centre, which opened in September, has offered 64 petaflops.", date(2024, 9, 30)),
+        ("More than 40 countries had signed by 14 February.", date(2025, 2, 14)),
+        ("The ministry will train 4,000 teachers by 14 February.", date(2026, 2, 14)),
+    ],
+)
+def test_a_month_without_a_year_is_that_of_its_verb(text: str, until: date) -> None:
+    """What will be done lies ahead of the page, what was done behind it; a plug-in may say the same."""
+    page = document(text, date(2025, 3, 14))
+    (one,) = mentions(page)
+    assert one.period
+    assert one.period.until == until
+    assert checked(page, [one]) == ([one], [])
+
+
 def test_a_deadline_before_the_page_is_flagged_where_something_is_promised() -> None:
     text = "The Canadian government will open three data centres by 2020. Nvidia delivered 5,000 GPUs in 2019."
     promise, report = mentions(document(text, date(2024, 1, 1)))

@@ -145,7 +145,7 @@ _QUARTER: Final = re.compile(
 )
 _RELATIVE: Final = re.compile(
     r"(?<![A-Za-z])(?:(?P<part>(?:the )?(?:early|mid|later?(?: on)?(?: in)?|earlier|(?:very )?end of|beginning of|turn of|"
-    r"close of|start of|first half of|second half of)[- ]?)?"
+    r"close of|start of|middle of|first half of|second half of)[- ]?)?"
     r"(?P<which>this|next|last|the|the coming|the current|the following|the previous|"
     r"coming) (?:(?:fiscal|financial|calendar|budget|academic|school) )?"
     r"(?P<unit>year|month|week|quarter|decade|half)(?:['’]s)?"

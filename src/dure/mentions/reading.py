@@ -19,6 +19,7 @@ from dure.mentions.model import Amount, Document, Kind, Mention, Party, Period, 
 from dure.mentions.naming import MEMORY, Scan, country, scan
 from dure.mentions.parties import Parties, parties_at, resolve
 from dure.mentions.periods import periods
+from dure.mentions.points import later
 from dure.mentions.stance import PROMISING, Cue, cues, stance
 from dure.mentions.text import sentences
 
@@ -43,7 +44,13 @@ _SAYINGS: Final = (
     "공개",
     "열린",
 )
-_SHARED_SIGNS: Final = ("$", "dollar", "£", "¥", "Rs", "rupee", "달러")
+_SHARED_SIGNS: Final = (
+    "$", "dollar", "£", "¥", "Rs", "rupee", "달러", "kron", "crown", "franc", "peso", "dinar", "pound", "riyal", "dirham", "shilling",
+)  # fmt: skip
+_COMING: Final = frozenset(
+    ("en-will", "en-due", "en-plan", "en-plan-to", "en-aim", "ko-will", "ko-plan", "ko-aim", "ko-present")
+)
+_YEAR: Final = re.compile(r"\d{4}|['’]\d\d|올해|내년|작년|지난|last|this|next|previous|past")
 _BESIDE: Final = 16  # characters between a sum and the period that touches it
 _FISCAL: Final = re.compile(r"[Ff]iscal|[Ff]inancial year|FY|(?<!\d)20\d\d[-–/]\d\d(?!\d)")
 _BASE_BEFORE: Final = re.compile(r"(?:현재|기존|종전|당초|원래)(?:의|에는|는)? ?(?:약 ?)?\Z")
@@ -126,6 +133,7 @@ def _said(scans: _Scans, at: int, document: Document, page: str) -> Iterator[Men
         period = _period(sentence, amount.span, times, spans, how, document.published)
         if period is not None:
             how, rule = stance(sentence, amount, period, who.actor)
+            period = _of_its_year(sentence, period, how, rule, document.published)
         if who.actor is None and period is None and not rule and not _weighty(amount):
             continue  # a price, a score: a sum that nobody is said to do anything with
         if rule in _BINDING and _is_past(period, document) and _is_term(sentence, amount, period):
@@ -139,6 +147,26 @@ def _weighty(amount: Amount) -> bool:
     """Whether a sum is one of a programme even where nobody is said to do anything with it: no price, no score."""
     money = amount.kind is Kind.MONEY and amount.low >= 10 ** (8 + 2 * (amount.unit in _SMALL_UNITS))
     return money or (amount.unit in ("accelerators", "FLOP/s/10^9", "W") and amount.low >= 1000)
+
+
+def _of_its_year(sentence: str, period: Period, how: Stance, rule: str, published: date | None) -> Period:
+    """A day or month without a year as its verb has it: what will be done lies ahead of the page, what was done behind it."""
+    if (
+        published is None
+        or period.until is None
+        or period.months
+        or _YEAR.search(sentence, period.span.start, period.span.end)
+    ):
+        return period
+    begin = period.begin or period.until
+    if rule in _COMING and period.until < published:
+        return _years_on(period, 1)
+    return _years_on(period, -1) if how is Stance.FACT and begin > published else period
+
+
+def _years_on(period: Period, years: int) -> Period:
+    begin, until = (day and later(day, 12 * years) for day in (period.begin, period.until))
+    return replace(period, begin=begin, until=until)
 
 
 def _lies_ahead(period: Period | None, document: Document) -> bool:
@@ -431,6 +459,8 @@ def _period_holds(document: Document, period: Period, here: Scan, earlier: Seque
         if one.span.start < span.end and span.start < one.span.end
     ]
     own = there or periods(sentence[span.start : span.end], document.published)
+    if document.published is not None and _YEAR.search(sentence, span.start, span.end) is None:
+        own = [moved for one in own for moved in (one, _years_on(one, 1), _years_on(one, -1))]
     return any((one.begin, one.until, one.months) == wanted for one in own)
 
 
