@@ -54,7 +54,7 @@ oracle: .venv/.dev
 
 databases: .venv/.dev ## the tests of the store, the use cases and the API, on PostgreSQL
 	@url=$$(tools/postgres start) && DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	  tests/store tests/app tests/operation tests/web; code=$$?; tools/postgres stop; exit $$code
+	  tests/store tests/app tests/operation tests/tracking tests/web; code=$$?; tools/postgres stop; exit $$code
 
 .venv-engines/.made: requirements-engines.txt
 	@$(PYTHON) -m venv .venv-engines

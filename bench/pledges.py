@@ -9,10 +9,10 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.rows import Row
+from dure.documents.copies import Originals
 from dure.documents.reading import read_through
 from dure.mentions.model import Document, Mention, Status
 from dure.mentions.reading import mentions
-from dure.mentions.text import Originals
 from tests.pledges.score import Scores, read_by_rules, read_gold, score
 
 LONG_BYTES, LONG_PAGES = 100_000, 20

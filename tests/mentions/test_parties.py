@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dure.mentions.known import ACTORS, COUNTRIES, country_of, kind_of, portfolio
+from dure.actors.known import ACTORS, COUNTRIES, country_of, kind_of, portfolio
 from dure.mentions.model import Party
 from dure.mentions.naming import scan
 from dure.mentions.parties import instrument, parties

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dure.mentions import known
+from dure.actors import known
 from dure.mentions.model import UNITS, Amount, Kind, Mention, Party, Period, Span, Stance
 from tests.pledges import score
 from tests.pledges.score import Line, Scores, Wanted

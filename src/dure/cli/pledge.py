@@ -69,8 +69,11 @@ def read(
     emit([mentions_table(found.pairs(), words)], Form.of(as_json, as_csv))
     for page in found.pages:
         _tell(page.document.name, page.document.status, page.document.why, page.copy_of)
+    names = {page.document.sha256: page.document.name for page in found.pages}
     for one in found.findings:
-        note(f"{one.kind}: {one.why}")
+        places = [one.document, *(mention.document for mention in one.mentions)]
+        where = ", ".join(dict.fromkeys(names[sha256] for sha256 in places if sha256 in names))
+        note(f"{where}: {one.kind}: {one.why}" if where else f"{one.kind}: {one.why}")
 
 
 def _read(files: Sequence[Path], published: str, lang: str) -> Readings:
@@ -255,6 +258,15 @@ def propose(
 
     body = {"on": day_of(now).isoformat(), **_given(changes), "pledge": pledge, "why": why}
     _said(reviewing.propose(actor, decided.decision_from(kind, body), now))
+
+
+@app.command()
+def correct(proposal: Proposal, why: Why, changes: Set = None) -> None:
+    """No to a proposal and a better one in its place, which somebody else confirms; `--set` says what differs."""
+    actor, now = acting()
+    from dure.tracking import reviewing
+
+    _said(reviewing.amend(actor, proposal, _given(changes), why, now))
 
 
 @app.command()

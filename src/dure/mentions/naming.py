@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dure.mentions.known import (
+from dure.actors.known import (
     ACTORS,
     BODY,
     COUNTRIES,

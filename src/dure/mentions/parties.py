@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dure.mentions.known import BODY, COMPANY, GOVERNMENT, INSTITUTE, PRESS, PROGRAMME, kind_of
+from dure.actors.known import BODY, COMPANY, GOVERNMENT, INSTITUTE, PRESS, PROGRAMME, kind_of
 from dure.mentions.model import Party, Span
 from dure.mentions.naming import MEMORY, Name, Scan, alone, country, office, scan
 

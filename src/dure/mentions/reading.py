@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Protocol
 
+from dure.actors.known import ACTORS, country_of
 from dure.mentions.amounts import amounts, pairs
-from dure.mentions.known import ACTORS, country_of
 from dure.mentions.model import Amount, Document, Kind, Mention, Party, Period, Span, Stance
 from dure.mentions.naming import MEMORY, Scan, country, scan
 from dure.mentions.parties import Parties, parties_at, resolve

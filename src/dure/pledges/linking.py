@@ -13,7 +13,7 @@ from itertools import chain
 from math import log
 from typing import Final
 
-from dure.mentions.known import BODY, GOVERNMENT, PROGRAMME, country_of, kind_of
+from dure.actors.known import BODY, GOVERNMENT, PROGRAMME, country_of, kind_of
 from dure.mentions.model import Document, Kind, Mention, Stance
 from dure.pledges.exchange import Rates, Sum, abroad, is_currency
 from dure.pledges.model import Pledge

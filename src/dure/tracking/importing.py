@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from dure.app.access import Action, Actor, require
+from dure.documents.copies import Originals
 from dure.mentions.model import Document, Status
-from dure.mentions.text import Originals
 from dure.store import models
 from dure.tracking import decided
 from dure.tracking.reading import Page, Readings

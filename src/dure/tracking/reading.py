@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dure import __version__
+from dure.documents.copies import Originals
 from dure.mentions.model import Document, Mention, Status
 from dure.mentions.reading import Extractor, checked, mentions
-from dure.mentions.text import Originals
 from dure.pledges.claims import Disagreement
 from dure.pledges.linking import Said
 from dure.store.documents import to_json

@@ -275,6 +275,18 @@ def correct(actor: Actor, proposal: int, decision: Taken, note: str, now: int) -
     return _propose(actor, decision, now, note, corrects=row)
 
 
+@transaction.atomic
+def amend(actor: Actor, proposal: int, changes: Mapping[str, Any], note: str, now: int) -> models.PledgeProposal:
+    """`correct`, by the fields that differ. Raises InputError for none, or for what a correction may not change."""
+    require(actor, Action.EDIT_PLEDGE)
+    row = _open(proposal)
+    if not changes:
+        raise InputError("nothing differs", field="changes", accepted="a field of the decision, as deadline")
+    if fixed := set(changes) & {"mention", "sequence", "by"}:
+        raise InputError("not to be changed", field=", ".join(sorted(fixed)))
+    return correct(actor, proposal, decided.decision_from(row.kind, {**row.body, **changes}), note, now)
+
+
 def proposals(actor: Actor, *, pledge: str = "") -> list[models.PledgeProposal]:
     """What waits for a second person, oldest first."""
     _require_reviewer(actor)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dure.mentions.registry import BODY_ROWS, COUNTRY_ROWS, OTHER_ROWS
+from dure.actors.registry import BODY_ROWS, COUNTRY_ROWS, OTHER_ROWS
 
 GOVERNMENT: Final = "government"
 BODY: Final = "body"  # a ministry, department, agency or council of a government
