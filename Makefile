@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 WORKERS ?= 2
+# one more than cores: some tests wait for processes
+TESTERS ?= 3
 # Tests that start, kill and wait for real processes: a part of `make engines`
 REAL := tests/executors/test_local_engine.py tests/operation/test_kill.py tests/operation/test_takeover.py
 
@@ -40,7 +42,7 @@ demo: .venv/.runtime ## a small call, and a month of a national fleet that spend
 
 test: .venv/.dev ## all tests
 	@$(BIN)/python -c "from dure.app.twin import compile_kernels; compile_kernels()"  # once, not once a worker
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(REAL:%=--ignore=%)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal $(REAL:%=--ignore=%)
 
 check: .venv/.dev oracle ## style, types, layers, documents
 	@$(BIN)/ruff check .
@@ -53,8 +55,8 @@ oracle: .venv/.dev
 	@out=$$(NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/kernels 2>&1) || { echo "$$out"; exit 1; }
 
 databases: .venv/.dev ## the tests of the store, the use cases and the API, on PostgreSQL
-	@url=$$(tools/postgres start) && DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	  tests/store tests/app tests/operation tests/tracking tests/web; code=$$?; tools/postgres stop; exit $$code
+	@url=$$(tools/postgres start) && DURE_EXAMPLES=10 DURE_TEST_POSTGRES=$$url $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  tests/store tests/app tests/operation tests/tracking tests/web tests/governance/test_oracle.py; code=$$?; tools/postgres stop; exit $$code
 
 .venv-engines/.made: requirements-engines.txt
 	@$(PYTHON) -m venv .venv-engines

@@ -20,6 +20,10 @@ else:
 settings.load_profile("same")
 
 
+# How much the longest tests draw: `make test` takes the half of it, `make databases` all (and more by hand: DURE_EXAMPLES=200).
+EXAMPLES = int(os.environ.get("DURE_EXAMPLES", "5"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

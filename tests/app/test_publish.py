@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import EXAMPLES
+
 ROOT = Path(__file__).resolve().parents[2]
 OPENS = 1_750_000_000
 DAY = 86_400
@@ -93,7 +95,7 @@ def test_a_kill_at_any_statement_of_publishing_leaves_all_or_nothing(ranked: Any
         with connection.execute_wrapper(wrapper):
             _publish(ranked)
 
-    for n in count(1):
+    for n in count(1, 1 if EXAMPLES >= 10 else 3):
         status = _in_a_process(lambda n=n: killed_at(n))
         if not os.WIFSIGNALED(status):
             break

@@ -16,13 +16,14 @@ import pytest
 from dure.formats.rules import load_shipped
 from dure.governance.facts import FACTS, UNKNOWN, Act, Fact, Facts, Type
 from dure.governance.judge import judge
+from tests.conftest import EXAMPLES
 from tests.governance import oracle
 
 Request = tuple[dict[str, Any], int]  # facts, and the moment as of which they are judged
 
-PER_ACT, CHUNK = 20_000, 5_000  # five acts; in chunks, so that the workers share them
+PER_ACT, CHUNK = 2_000 * EXAMPLES, 5_000  # five acts; in chunks, so that the workers share them
 CHUNKS = [(act, chunk) for act in Act for chunk in range(PER_ACT // CHUNK)]
-SEEN_AT_LEAST = 20  # a rule that hardly fires in the sample would be compared with nothing
+SEEN_AT_LEAST = min(20, 2 * EXAMPLES)  # a rule that hardly fires in the sample would be compared with nothing
 
 COUNTRIES = ("KR", "KR", "KR", "CA", "US", "CN", "DE", "FR", "MO", "RU", "unknown", "JP")
 NAMED = (*oracle.D5_LIST.split(), *oracle.EU_LIST.split())

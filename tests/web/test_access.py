@@ -138,6 +138,7 @@ def cases(world: World) -> list[Case]:
     ended, live, site = f"/jobs/{jobs['ended']}", f"/jobs/{jobs['live']}", jobs["site"]
     pledges = world.pledged
     mine, waits = f"/pledges/proposals/{pledges.proposal}", {"kind": "accept", "mention": pledges.waiting}
+    corrected = {"changes": {"why": "an advertisement"}, "note": "misread"}
     soon = {"from_utc_s": world.now + 100, "to_utc_s": world.now + 200}
     return [
         Case("GET /me", None),
@@ -256,6 +257,7 @@ def cases(world: World) -> list[Case]:
         Case("POST /pledges/proposals", A.EDIT_PLEDGE, 201, body=waits),
         Case("POST /pledges/proposals", A.EDIT_PLEDGE, 404, body={"kind": "accept", "mention": 10**6}),
         Case("POST /pledges/proposals/{seq}/confirm", A.EDIT_PLEDGE, path=f"{mine}/confirm", but={"second": 403}),
+        Case("POST /pledges/proposals/{seq}/correct", A.EDIT_PLEDGE, 201, path=f"{mine}/correct", body=corrected),
         Case("POST /pledges/proposals/{seq}/refuse", A.EDIT_PLEDGE, path=f"{mine}/refuse", body={"note": "no"}),
     ]  # fmt: skip
 

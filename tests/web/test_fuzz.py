@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from dure.programme.model import Accepted, Ask, SetAside
 from dure.store.documents import to_json
 from dure.web import problems
+from tests.conftest import EXAMPLES
 from tests.web.world import World, application, call
-
-EXAMPLES = int(os.environ.get("DURE_EXAMPLES", "10"))
 
 # Words that lead past the first refusal: by key of a body, and as the last part of an address.
 KNOWN = {

@@ -314,6 +314,66 @@ def test_whoever_may_not_import_has_nothing_read(world: World, monkeypatch: pyte
     def never(*given: Any, **more: Any) -> None:
         raise AssertionError("it was read")
 
-    monkeypatch.setattr(reading, "read_bytes", never)
+    monkeypatch.setattr(reading, "read_bytes_through", never)
     for who in ("stranger", "operator", "lead-alpha", "reader"):
         assert post(world, "documents", {"name": "a", "text": ONE}, who).status_code == 403
+
+
+def test_a_document_is_read_before_the_transaction_and_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a slow page holds no lock; an answer that is kept is read from nothing again."""
+    from django.db import connection
+
+    from dure.documents import reading
+
+    inside: list[bool] = []
+    real = reading.read_bytes_through
+
+    def watched(*given: Any, **more: Any) -> Any:
+        inside.append(connection.in_atomic_block)
+        return real(*given, **more)
+
+    monkeypatch.setattr(reading, "read_bytes_through", watched)
+    outside = connection.in_atomic_block  # the test's own
+    body = {"name": "a", "text": ONE, "published": "2026-07-01"}
+    first = post(world, "documents", body, Idempotency_Key="once")
+    again = post(world, "documents", body, Idempotency_Key="once")
+    assert (first.status_code, again.doc, inside) == (201, first.doc, [outside])
+    assert post(world, "documents", {**body, "text": ONE + " x"}, Idempotency_Key="once").status_code == 409
+    assert len(inside) == 1
+
+
+def test_a_page_too_slow_to_be_read_leaves_nothing(world: World) -> None:
+    from dure.store.models import PledgeDocument, PledgeMention
+
+    nested = {"name": "a.html", "text": "<html>" + "<div>" * 190_000 + "x"}
+    for _ in range(2):
+        got = post(world, "documents", nested, Idempotency_Key="deep")
+        assert got.status_code == 422, got.content
+        assert not PledgeDocument.objects.exists()
+        assert not PledgeMention.objects.exists()
+
+
+def test_whose_dollars_is_said_with_the_page(world: World) -> None:
+    text = "The programme will spend $40 million on chips by 2027. It has been agreed upon by all of its members."
+    for country, unit in (("CA", "CAD"), ("", "USD")):
+        sent(world, f"{text} {country}", name=f"{country}.txt", country=country)
+        assert {q["draft"]["unit"] for q in get(world, "/queue")} >= {unit}
+    refused = post(world, "documents", {"name": "a", "text": text, "country": "c1"})
+    assert (refused.status_code, refused.doc["errors"][0]["field"]) == (422, "country")
+
+
+def test_a_proposal_is_corrected_by_one_and_confirmed_by_another(world: World) -> None:
+    sent(world)
+    made = post(
+        world, "proposals", {"kind": "accept", "mention": mention(world, "accelerators"), "pledge": "chips"}
+    ).doc
+    path = f"proposals/{made['seq']}/correct"
+    for changes in ({}, {"mention": 1}, {"nonsense": "x"}, {"deadline": "soon"}, {"independent": 1}):
+        assert post(world, path, {"changes": changes, "note": "no"}, "auditor").status_code == 422, changes
+    assert post(world, path, {"changes": {"high": 50, "low": 50}, "note": " "}, "auditor").status_code == 422
+    anew = post(world, path, {"changes": {"high": 50, "low": 50}, "note": "it says 50"}, "auditor")
+    assert anew.status_code == 201, anew.content
+    assert (anew.doc["says"]["high"], anew.doc["by"]) == (50, "auditor")
+    assert post(world, f"proposals/{anew.doc['seq']}/confirm", None, "auditor").status_code == 403
+    assert post(world, f"proposals/{anew.doc['seq']}/confirm", None, "office").status_code == 200
+    assert get(world, "/chips")["pledge"]["high"] == 50

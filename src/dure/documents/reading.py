@@ -26,13 +26,24 @@ def read_bytes(data: bytes, name: str, *, published: date | None = None, languag
 
     Raises InputError for a language other than "auto", "en" and "ko".
     """
+    return _of_bytes(data, name, b"", published, language)[0]
+
+
+def read_bytes_through(
+    data: bytes, name: str, then: Callable[[Document], T], *, published: date | None = None, language: str = "auto"
+) -> tuple[Document, T | None]:
+    """As `read_bytes`, with what `then` makes of the document in the child that reads it (see `read_through`)."""
+    return _of_bytes(data, name, pickle.dumps(then), published, language)
+
+
+def _of_bytes(data: bytes, name: str, then: bytes, published: date | None, language: str) -> tuple[Document, Any]:
     _check(language)
     if len(data) > LARGEST:
-        return _too_large(name, len(data))
-    orders = iter([Order(0, data, name, language)])
+        return _too_large(name, len(data)), None
+    orders = iter([Order(0, data, name, language, published, then)])
     with Readers(1) as readers:
         ((_, text),) = readers.read(lambda: next(orders, None))
-    return text.document(data, name, published)
+    return text.document(data, name, published), text.made
 
 
 def read_paths(

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dure import __version__
 from dure.documents.copies import Originals
+from dure.errors import InputError
 from dure.mentions.model import Document, Mention, Status
 from dure.mentions.reading import Extractor, checked, mentions
 from dure.pledges.claims import Disagreement
@@ -64,16 +66,39 @@ class Readings:
 
 def read(
     paths: Sequence[str | Path], published: date | None = None, language: str = "auto", watch: Watch = lambda part: None,
-    *, extractor: Extractor | None = None,
+    *, country: str = "", extractor: Extractor | None = None,
 ) -> Readings:  # fmt: skip
-    """Read files, folders and "-" (standard input). One that cannot be read is told with the reason, and stops no other."""
+    """Read files, folders and "-" (standard input). One that cannot be read is told with the reason, and stops no other.
+
+    `country` (ISO 3166 alpha-2) is that of the pages: whose a bare "$" is, and whose fiscal years are meant.
+    """
     from dure.documents.reading import read_through  # loads readers of HTML and PDF: nobody else needs to wait for them
 
     def told(done: int, total: int) -> None:
         watch(done / total)
 
     given = [str(path) for path in paths]
-    return _readings(read_through(given, mentions, published=published, language=language, watch=told), extractor)
+    rules = partial(mentions, country=country_code(country))
+    found = read_through(given, rules, published=published, language=language, watch=told)
+    return _readings(found, extractor, country)
+
+
+def read_sent(
+    data: bytes, name: str, published: date | None = None, language: str = "auto", *, country: str = ""
+) -> Page:
+    """One document that somebody sent, with what it says; all of it made in a child, with limits of time and memory."""
+    from dure.documents.reading import read_bytes_through
+
+    rules = partial(mentions, country=country_code(country))
+    document, said = read_bytes_through(data, name, rules, published=published, language=language)
+    return _page(_storable(document), said or (), None, country)
+
+
+def country_code(country: str) -> str:
+    """The code, or "" where none is known. Raises InputError for what is no code."""
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+        raise InputError("no country", field="country", value=country, accepted='two capitals, as "CA" (ISO 3166)')
+    return country
 
 
 def readings(documents: Iterable[Document], *, extractor: Extractor | None = None) -> Readings:
@@ -81,7 +106,9 @@ def readings(documents: Iterable[Document], *, extractor: Extractor | None = Non
     return _readings(((document, None) for document in documents), extractor)
 
 
-def _readings(found: Iterable[tuple[Document, Sequence[Mention] | None]], extractor: Extractor | None) -> Readings:
+def _readings(
+    found: Iterable[tuple[Document, Sequence[Mention] | None]], extractor: Extractor | None, country: str = ""
+) -> Readings:
     """Of documents with what the rules find in them, or None where nobody has looked yet."""
     pages: dict[str, Page] = {}
     originals = Originals()
@@ -89,7 +116,7 @@ def _readings(found: Iterable[tuple[Document, Sequence[Mention] | None]], extrac
         key = document.sha256 if document.status is Status.OK else f"{document.sha256} {document.name}"
         if key in pages:
             continue
-        page = _page(document, said, extractor)
+        page = _page(document, said, extractor, country)
         if document.status is Status.OK:
             page = replace(page, copy_of=originals.repeated(document.sha256, document.text))
         pages[key] = page
@@ -98,13 +125,13 @@ def _readings(found: Iterable[tuple[Document, Sequence[Mention] | None]], extrac
     return Readings(tuple(pages.values()), tuple(findings), named)
 
 
-def _page(document: Document, said: Sequence[Mention] | None, extractor: Extractor | None) -> Page:
+def _page(document: Document, said: Sequence[Mention] | None, extractor: Extractor | None, country: str) -> Page:
     if document.status is not Status.OK:
         return Page(document)
-    found = mentions(document) if said is None else said
+    found = mentions(document, country=country) if said is None else said
     if extractor is None:
         return Page(document, tuple(found))
-    passed, refused = checked(document, extractor.propose(document))
+    passed, refused = checked(document, extractor.propose(document), country=country)
     known = {(m.sentence, m.amount and m.amount.span) for m in found}
     more = [m for m in passed if (m.sentence, m.amount and m.amount.span) not in known]
     return Page(document, (*found, *more), refused=tuple(refused))

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from dure.app.access import Action, require
 from dure.errors import InputError, InputErrors
-from dure.mentions.model import Document, Status
+from dure.mentions.model import Status
 from dure.pledges.delivery import Moment
 from dure.pledges.folding import Accept, Decision
 from dure.pledges.linking import Said as Saying
@@ -24,11 +24,11 @@ from dure.store import models
 from dure.store.documents import to_json
 from dure.tracking import decided, importing, reporting, reviewing, tracking
 from dure.tracking.decided import Taken
-from dure.tracking.reading import mention_json, readings
+from dure.tracking.reading import Page, Readings, mention_json, read_sent
 from dure.tracking.stored import day_of, said
 from dure.web.jobs import Said
 from dure.web.problems import Problem
-from dure.web.requests import Asked, Shown, Strict, bounded, now
+from dure.web.requests import Asked, Shown, Strict, before, bounded, now
 
 router = Router()
 
@@ -192,6 +192,9 @@ class Sent(Asked):
     content: str | None = Field(None, max_length=(LARGEST + 2) // 3 * 4)
     published: date | None = None
     language: Literal["auto", "en", "ko"] = "auto"
+    country: str = Field(
+        "", max_length=2, description='whose a bare "$" is: ISO 3166 alpha-2, "" where it is not known'
+    )
 
 
 class Kept(Shown):
@@ -211,6 +214,13 @@ class PledgeProposed(Asked):
     kind: str
     pledge: str | None = None
     mention: int | None = None
+
+
+class Correction(Asked):
+    """The fields that differ, and why."""
+
+    changes: dict[str, str | int | None]
+    note: str
 
 
 class Note(Asked):
@@ -256,15 +266,29 @@ def list_proposals(
         "requestBody": {"required": True, "content": {"application/json": {"schema": Sent.model_json_schema()}}}
     },
 )
+@before(lambda request: _page(request))
 def import_document(request: HttpRequest) -> dict[str, Any]:
     """Keep a document and what it says, for review; one that cannot be read is refused with the reason."""
-    require(request.actor, Action.EDIT_PLEDGE)  # before a child reads what anybody sent
-    document = _read(_sent(request))
-    if document.status is not Status.OK:
-        raise InputError(f"{document.status}: {document.why}", field="content", accepted="text, HTML, PDF with a text")
-    done = importing.import_documents(request.actor, readings([document]), now())
+    page = _page(request)
+    document = page.document
+    done = importing.import_documents(request.actor, Readings((page,), ()), now())
     copy_of = done.copies[0][1] if done.copies else ""
     return {"name": document.name, "state": _WORDS[not done.new], "copy_of": copy_of, "mentions": done.mentions}
+
+
+def _page(request: HttpRequest) -> Page:
+    """What was sent, with what it says: read once, by a child under limits of time and memory, before any transaction."""
+    require(request.actor, Action.EDIT_PLEDGE)  # before a child reads what anybody sent
+    if "page" not in request.__dict__:
+        page = _read(_sent(request))
+        document = page.document
+        if document.status is not Status.OK:
+            raise InputError(
+                f"{document.status}: {document.why}", field="content", accepted="text, HTML, PDF with a text"
+            )
+        request.__dict__["page"] = page
+    found: Page = request.__dict__["page"]
+    return found
 
 
 def _sent(request: HttpRequest) -> Sent:
@@ -284,10 +308,8 @@ def _sent(request: HttpRequest) -> Sent:
     return sent
 
 
-def _read(sent: Sent) -> Document:
+def _read(sent: Sent) -> Page:
     """The document in what was sent, read by a child under limits of time and memory."""
-    from dure.documents.reading import read_bytes  # loads readers of HTML and PDF: the service starts without them
-
     if sent.text is not None:
         data = sent.text.encode()
     else:
@@ -298,13 +320,14 @@ def _read(sent: Sent) -> Document:
     if not READING.acquire(blocking=False):
         raise Problem("busy", "Other documents are being read.")
     try:
-        document = read_bytes(data, sent.name, published=sent.published, language=sent.language)
+        page = read_sent(data, sent.name, sent.published, sent.language, country=sent.country)
     finally:
         READING.release()
+    document = page.document
     if len(document.text) > LONGEST:
         why = f"at most {LONGEST:,} characters are taken here; it has {len(document.text):,}: dure pledge import"
-        return replace(document, status=Status.TOO_LARGE, text="", prose=(), why=why)
-    return document
+        return Page(replace(document, status=Status.TOO_LARGE, text="", prose=(), why=why))
+    return page
 
 
 @router.post("/pledges/proposals", response={201: Proposal})
@@ -357,6 +380,16 @@ def _as_given(given: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
         if type(taken[name]) is not type(value) or taken[name] != value:
             shown = value if isinstance(value, str | int) else None
             raise InputError("not of the type that is meant", field=name, value=shown)
+
+
+@router.post("/pledges/proposals/{seq}/correct", response={201: Proposal})
+def correct(request: HttpRequest, seq: int, sent: Annotated[Correction, Strict(...)]) -> dict[str, Any]:
+    """Refuse a proposal and propose it anew with other fields, for somebody else to confirm; what was read stays as it is."""
+    require(request.actor, Action.EDIT_PLEDGE)
+    if "independent" in sent.changes:
+        raise InputError("no such field", field="independent")
+    row = reviewing.amend(request.actor, seq, sent.changes, sent.note, now())
+    return _proposal(row)
 
 
 @router.post("/pledges/proposals/{seq}/confirm", response=Decided)

@@ -27,6 +27,7 @@ from dure.store.models import Answered
 from dure.web.problems import Problem, handler_of
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 MOST: Final = 2**53 - 1  # integers that every JSON reader keeps exactly (RFC 7493)
 LONGEST: Final = 20_000  # characters of one text
@@ -156,20 +157,35 @@ class Strict(Body):
         return "body"
 
 
+def before(prepare: Callable[[HttpRequest], object]) -> Callable[[F], F]:
+    """An operation for which something that takes long comes first: outside the transaction in which its answer is kept, so that
+    nobody waits for it. The operation asks for what was prepared; a request that was answered before prepares nothing."""
+
+    def marked(operation: F) -> F:
+        operation.__dict__["before"] = prepare
+        return operation
+
+    return marked
+
+
 def view(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Around every operation: bounds of the address, scope of the token, idempotency of what is sent."""
+    operation = getattr(getattr(run, "__self__", None), "view_func", None)
+    prepare: Callable[[HttpRequest], object] = getattr(operation, "before", lambda request: None)
 
     @wraps(run)
     def wrapped(request: HttpRequest, **kw: Any) -> HttpResponse:
         try:
-            return _passed(request, kw, lambda: run(request, **kw))
+            return _passed(request, kw, lambda: run(request, **kw), prepare)
         except Exception as exc:
             return handler_of(exc)(request, exc)
 
     return wrapped
 
 
-def _passed(request: HttpRequest, kw: dict[str, Any], run: Callable[[], HttpResponse]) -> HttpResponse:
+def _passed(
+    request: HttpRequest, kw: dict[str, Any], run: Callable[[], HttpResponse], prepare: Callable[[HttpRequest], object]
+) -> HttpResponse:
     try:
         bounded(kw)
     except InputError:
@@ -184,10 +200,12 @@ def _passed(request: HttpRequest, kw: dict[str, Any], run: Callable[[], HttpResp
         return run()
     if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise Problem("malformed", f"Idempotency-Key: 1 to {_LONGEST_KEY} printable ASCII characters.")
-    return _once(request, actor.user, key, run)
+    return _once(request, actor.user, key, run, prepare)
 
 
-def _once(request: HttpRequest, user: str, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
+def _once(
+    request: HttpRequest, user: str, key: str, run: Callable[[], HttpResponse], prepare: Callable[[HttpRequest], object]
+) -> HttpResponse:
     """The answer to a request with an idempotency key, kept in the transaction of what it did. A refusal did nothing,
     so it is not kept."""
     asked = f"{request.method} {request.get_full_path()} {request.content_type}\n".encode() + request.body
@@ -195,6 +213,7 @@ def _once(request: HttpRequest, user: str, key: str, run: Callable[[], HttpRespo
     mine = Answered.objects.filter(user=user, key=key)
     done = mine.first()
     if done is None:
+        prepare(request)
         try:
             with transaction.atomic():
                 row = Answered.objects.create(
