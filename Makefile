@@ -64,7 +64,7 @@ databases: .venv/.dev ## the tests of the store, the use cases and the API, on P
 	@touch $@
 
 engines: .venv-engines/.made .venv/.dev ## the tests with real engines: the local one, the evaluation harness
-	@$(BIN)/python -m pytest -q -n $(WORKERS) $(REAL)
+	@DURE_EXAMPLES=10 $(BIN)/python -m pytest -q -n $(WORKERS) $(REAL) tests/app/test_publish.py
 	@DURE_TEST_INSPECT=1 .venv-engines/bin/python -m pytest -q -p no:cacheprovider tests/engines
 
 faults: .venv/.dev ## the whole service on a virtual clock, with faults drawn from a thousand seeds

@@ -95,13 +95,13 @@ def test_a_kill_at_any_statement_of_publishing_leaves_all_or_nothing(ranked: Any
         with connection.execute_wrapper(wrapper):
             _publish(ranked)
 
-    for n in count(1, 1 if EXAMPLES >= 10 else 3):
+    for n in count(1, 1 if EXAMPLES >= 10 else 3):  # `make engines` and `make databases` kill at each
         status = _in_a_process(lambda n=n: killed_at(n))
         if not os.WIFSIGNALED(status):
             break
         assert _facts() == before, f"killed at statement {n}"
     assert os.WEXITSTATUS(status) == 0
-    assert n > 30  # it was killed at that many places before it came through
+    assert n > 30  # statements before it came through
     after = _facts()
     assert after["call"] == "awarded"
     assert after["states"].count("awarded") == after["awards"] == len(after["standings"]) > 0

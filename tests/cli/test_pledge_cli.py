@@ -99,3 +99,60 @@ def test_bad_input_says_what_is_wrong(office: Dure, words: tuple[str, ...], said
     done = office("pledge", *words, at=AT)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_sum_in_two_currencies_and_what_is_odd_are_told_once(dure: Dure, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "page.txt").write_text(
+        "Canada will spend 94.6 billion won ($68.2 million) on chips. It will train 4,000 people for this work.\n"
+    )
+    read = dure("pledge", "read", "page.txt", "--country", "CA")
+    assert read.code == 0
+    assert "KRW 94.6 billion (CAD" in " ".join(read.out.split())
+    assert read.err.count("says no date") == 1
+    assert "(2 times)" in read.err
+    wrong = dure("pledge", "read", "page.txt", "--country", "Canada")
+    assert (wrong.code, "ISO 3166" in wrong.err) == (2, True)
+
+
+def test_one_bad_file_stops_no_folder(dure: Dure, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "good.txt").write_text(
+        "The ministry will buy 500 GPUs for its laboratories by 2028, the minister said.\n"
+    )
+    (tmp_path / "pages" / "bad.pdf").write_bytes(b"%PDF-1.7 and no more")
+    (tmp_path / "pages" / "empty.txt").write_bytes(b"")
+    read = dure("pledge", "read", "pages", "--json")
+    assert read.code == 0
+    assert sorted(d["status"] for d in read.rows["documents"]) == ["empty", "ok", "unreadable"]
+    assert [m["amount"]["low"] for m in read.rows["mentions"]] == [500]
+    assert all(d["why"] for d in read.rows["documents"] if d["status"] != "ok")
+
+
+def test_a_page_that_is_not_there(dure: Dure) -> None:  # noqa: F811
+    read = dure("pledge", "read", "nowhere.txt")
+    assert "nowhere.txt" in read.err
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("dismiss", "{mention}", "--note", "an advertisement"), "dismiss"),
+        (("link", "{mention}", "lab"), "link"),
+        (("dispute", "lab", "--note", "another ministry says half"), "dispute"),
+        (("propose", "firm", "lab", "--set", "firmness=budgeted"), "firm"),
+    ],
+)
+def test_each_verb_proposes_and_a_refusal_ends_it(office: Dure, words: tuple[str, ...], kind: str) -> None:
+    mention = _imported(office)
+    made = office("pledge", "accept", str(mention), "--set", "pledge=lab", "--set", "title=The laboratory", at=AT)
+    assert made.code == 0, made.err
+    assert office("pledge", "confirm", "1", who="yuna", at=AT).code == 0
+    rows = office("pledge", "review", "--json", at=AT).rows["mentions"]
+    other = next(row["mention"] for row in rows if row["mention"] != mention)
+    proposed = office("pledge", *(word.format(mention=other) for word in words), at=AT)
+    assert proposed.code == 0, proposed.err
+    (waits,) = office("pledge", "review", "--json", at=AT).rows["proposals"]
+    assert waits["kind"] == kind
+    refused = office("pledge", "refuse", "2", "--note", "not so", who="yuna", at=AT)
+    assert refused.code == 0, refused.err
+    assert office("pledge", "review", "--json", at=AT).rows["proposals"] == []

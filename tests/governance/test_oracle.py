@@ -21,7 +21,7 @@ from tests.governance import oracle
 
 Request = tuple[dict[str, Any], int]  # facts, and the moment as of which they are judged
 
-PER_ACT, CHUNK = 2_000 * EXAMPLES, 5_000  # five acts; in chunks, so that the workers share them
+PER_ACT, CHUNK = max(5_000, 2_000 * EXAMPLES), 5_000  # five acts; in chunks, so that the workers share them
 CHUNKS = [(act, chunk) for act in Act for chunk in range(PER_ACT // CHUNK)]
 SEEN_AT_LEAST = min(20, 2 * EXAMPLES)  # a rule that hardly fires in the sample would be compared with nothing
 

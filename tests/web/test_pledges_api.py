@@ -295,7 +295,7 @@ def test_a_page_that_says_nothing_else_within_bounds(world: World) -> None:
 
 
 def test_no_more_documents_are_read_than_a_process_can_hold(world: World) -> None:
-    from dure.web.pledges import READING
+    from dure.web.sent import READING
 
     READING.acquire()
     READING.acquire()

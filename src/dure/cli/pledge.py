@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from dure.terminal.options import Csv, Json, group
 from dure.terminal.show import Form, emit, note, watch
 
 if TYPE_CHECKING:
+    from dure.pledges.claims import Disagreement
     from dure.reports.pledges import Promise
     from dure.reports.table import Value
     from dure.store.models import PledgeProposal
@@ -30,6 +32,9 @@ Published = Annotated[
     str, typer.Option("--published", metavar="DATE", help="When the documents were published, where they do not say.")
 ]
 Lang = Annotated[Literal["auto", "en", "ko"], typer.Option("--lang", help="Language of the documents.")]
+Country = Annotated[
+    str, typer.Option("--country", metavar="CODE", help='Country of the documents (as CA): whose a bare "$" is.')
+]
 Mention = Annotated[int, typer.Argument(metavar="MENTION", help="Its number in the queue.")]
 Pledge = Annotated[str, typer.Argument(metavar="PLEDGE", help="Its id.")]
 Proposal = Annotated[int, typer.Argument(metavar="PROPOSAL", help="Its number.")]
@@ -54,11 +59,11 @@ _PROPOSALS = (
 
 @app.command()
 def read(
-    files: Files, published: Published = "", lang: Lang = "auto", language: Language = None, as_json: Json = False,
-    as_csv: Csv = False,
+    files: Files, published: Published = "", lang: Lang = "auto", country: Country = "", language: Language = None,
+    as_json: Json = False, as_csv: Csv = False,
 ) -> None:  # fmt: skip
     """Read documents: who promises what, how much, by when, in which stance. Nothing is stored."""
-    found = _read(files, published, lang)
+    found = _read(files, published, lang, country)
     from dure.reports.pledges import mentions_table
     from dure.reports.words import Words
 
@@ -70,18 +75,23 @@ def read(
     for page in found.pages:
         _tell(page.document.name, page.document.status, page.document.why, page.copy_of)
     names = {page.document.sha256: page.document.name for page in found.pages}
-    for one in found.findings:
-        places = [one.document, *(mention.document for mention in one.mentions)]
-        where = ", ".join(dict.fromkeys(names[sha256] for sha256 in places if sha256 in names))
-        note(f"{where}: {one.kind}: {one.why}" if where else f"{one.kind}: {one.why}")
+    said = Counter((_where(one, names), f"{one.kind}: {one.why}") for one in found.findings)
+    for (where, what), times in said.items():  # a page of ten undated promises says so once
+        note(f"{where}: {what}" + (f" ({times} times)" if times > 1 else ""))
 
 
-def _read(files: Sequence[Path], published: str, lang: str) -> Readings:
+def _where(finding: Disagreement, names: Mapping[str, str]) -> str:
+    """The documents of a finding, by name."""
+    places = [finding.document, *(mention.document for mention in finding.mentions)]
+    return ", ".join(dict.fromkeys(names[sha256] for sha256 in places if sha256 in names))
+
+
+def _read(files: Sequence[Path], published: str, lang: str, country: str) -> Readings:
     day = _day(published)
     from dure.tracking.reading import read
 
     with watch("reading") as moved:
-        return read(files, day, lang, watch=moved)
+        return read(files, day, lang, country=country, watch=moved)
 
 
 def _tell(name: str, status: str, why: str, copy_of: str = "") -> None:
@@ -92,12 +102,14 @@ def _tell(name: str, status: str, why: str, copy_of: str = "") -> None:
 
 
 @app.command("import")
-def import_(files: Files, published: Published = "", lang: Lang = "auto", as_json: Json = False) -> None:
+def import_(
+    files: Files, published: Published = "", lang: Lang = "auto", country: Country = "", as_json: Json = False
+) -> None:
     """Keep documents and what they say, for review: all of them, or none."""
     actor, now = acting()
     from dure.tracking.importing import import_documents
 
-    done = import_documents(actor, _read(files, published, lang), now)
+    done = import_documents(actor, _read(files, published, lang, country), now)
     for name, status, why in done.refused:
         _tell(name, status, why)
     if as_json:

@@ -75,6 +75,9 @@ def mention_row(document: Document, mention: Mention, words: Words) -> dict[str,
     spans = {"actor": mention.actor, "period": mention.period}
     said = {k: text[s.span.start : s.span.end] if s else "" for k, s in spans.items()}
     total = sum_text(amount.low, amount.high, amount.unit, amount.bound, words) if amount else words("pl_milestone")
+    if mention.other is not None:
+        other = mention.other
+        total = f"{total} ({sum_text(other.low, other.high, other.unit, other.bound, words)})"
     until = mention.period.until if mention.period else None
     return {
         "document": document.name.rpartition("/")[2], "actor": (mention.actor and mention.actor.known) or said["actor"] or None,

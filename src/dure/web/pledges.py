@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
-from threading import BoundedSemaphore
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict
 
 from dure.app.access import Action, require
-from dure.errors import InputError, InputErrors
-from dure.mentions.model import Status
+from dure.errors import InputError
 from dure.pledges.delivery import Moment
 from dure.pledges.folding import Accept, Decision
 from dure.pledges.linking import Said as Saying
@@ -24,19 +19,14 @@ from dure.store import models
 from dure.store.documents import to_json
 from dure.tracking import decided, importing, reporting, reviewing, tracking
 from dure.tracking.decided import Taken
-from dure.tracking.reading import Page, Readings, mention_json, read_sent
+from dure.tracking.reading import Readings, mention_json
 from dure.tracking.stored import day_of, said
 from dure.web.jobs import Said
-from dure.web.problems import Problem
-from dure.web.requests import Asked, Shown, Strict, before, bounded, now
+from dure.web.requests import Asked, Shown, Strict, before, now
+from dure.web.sent import Sent, page_sent
 
 router = Router()
 
-LARGEST: Final = 4_000_000  # bytes of a document that is sent: a request is to end
-LONGEST: Final = 1_000_000  # characters of its text; it is read for what it says in about a second
-READING: Final = BoundedSemaphore(
-    2
-)  # documents that a process of the service reads at a time, each in a child of its own
 _WORDS: Final = ("new", "known")  # what became of a document
 
 AsOf = Annotated[str, Query("", max_length=10, description="the day to look at, as 2026-07-01; else today")]
@@ -184,19 +174,6 @@ class Waiting(Shown):
     proposals: list[Proposal]
 
 
-class Sent(Asked):
-    """A document: its `text`, or the bytes of its file as `content` in base64."""
-
-    name: str = Field(min_length=1, max_length=200)
-    text: str | None = Field(None, max_length=LONGEST)
-    content: str | None = Field(None, max_length=(LARGEST + 2) // 3 * 4)
-    published: date | None = None
-    language: Literal["auto", "en", "ko"] = "auto"
-    country: str = Field(
-        "", max_length=2, description='whose a bare "$" is: ISO 3166 alpha-2, "" where it is not known'
-    )
-
-
 class Kept(Shown):
     """What became of a document: new, or known from before; of which other it is a copy; how many mentions now wait."""
 
@@ -266,68 +243,14 @@ def list_proposals(
         "requestBody": {"required": True, "content": {"application/json": {"schema": Sent.model_json_schema()}}}
     },
 )
-@before(lambda request: _page(request))
+@before(page_sent)
 def import_document(request: HttpRequest) -> dict[str, Any]:
     """Keep a document and what it says, for review; one that cannot be read is refused with the reason."""
-    page = _page(request)
+    page = page_sent(request)
     document = page.document
     done = importing.import_documents(request.actor, Readings((page,), ()), now())
     copy_of = done.copies[0][1] if done.copies else ""
     return {"name": document.name, "state": _WORDS[not done.new], "copy_of": copy_of, "mentions": done.mentions}
-
-
-def _page(request: HttpRequest) -> Page:
-    """What was sent, with what it says: read once, by a child under limits of time and memory, before any transaction."""
-    require(request.actor, Action.EDIT_PLEDGE)  # before a child reads what anybody sent
-    if "page" not in request.__dict__:
-        page = _read(_sent(request))
-        document = page.document
-        if document.status is not Status.OK:
-            raise InputError(
-                f"{document.status}: {document.why}", field="content", accepted="text, HTML, PDF with a text"
-            )
-        request.__dict__["page"] = page
-    found: Page = request.__dict__["page"]
-    return found
-
-
-def _sent(request: HttpRequest) -> Sent:
-    """The body. It is read here because a document is longer than other texts of the API may be."""
-    if request.content_type != "application/json":
-        raise Problem("media-type", "The body is to be application/json.")
-    try:
-        sent = Sent.model_validate_json(request.body, strict=True)
-    except ValidationError as exc:
-        faults = exc.errors(include_url=False, include_input=False)
-        if any(fault["type"] == "json_invalid" for fault in faults):
-            raise Problem("malformed", "The body is no JSON document.") from None
-        raise InputErrors([InputError(f["msg"], field=".".join(map(str, f["loc"]))) for f in faults]) from None
-    bounded({"name": sent.name})
-    if (sent.text is None) == (sent.content is None):
-        raise InputError("one of the two is needed", field="text, content", accepted="a text, or bytes in base64")
-    return sent
-
-
-def _read(sent: Sent) -> Page:
-    """The document in what was sent, read by a child under limits of time and memory."""
-    if sent.text is not None:
-        data = sent.text.encode()
-    else:
-        try:
-            data = b64decode(sent.content or "", validate=True)
-        except (binascii.Error, ValueError):
-            raise InputError("not base64", field="content") from None
-    if not READING.acquire(blocking=False):
-        raise Problem("busy", "Other documents are being read.")
-    try:
-        page = read_sent(data, sent.name, sent.published, sent.language, country=sent.country)
-    finally:
-        READING.release()
-    document = page.document
-    if len(document.text) > LONGEST:
-        why = f"at most {LONGEST:,} characters are taken here; it has {len(document.text):,}: dure pledge import"
-        return Page(replace(document, status=Status.TOO_LARGE, text="", prose=(), why=why))
-    return page
 
 
 @router.post("/pledges/proposals", response={201: Proposal})
