@@ -12,7 +12,7 @@ import re
 from functools import cache
 from html import escape
 from importlib import resources
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import vl_convert
 
@@ -117,6 +117,9 @@ def _chart(spec: Spec, label: str) -> str:
     )
 
 
+_LONG: Final = 40  # characters of a cell from which it may break into lines
+
+
 def _table(table: Table, words: Words) -> str:
     best = table.best()
     numeric = {c.key: any(isinstance(row[c.key], int | float) for row in table.rows) for c in table.columns}
@@ -125,7 +128,11 @@ def _table(table: Table, words: Words) -> str:
     for i, texts in enumerate(table.texts()[:ROWS]):
         cells = []
         for c, text in zip(table.columns, texts, strict=True):
-            mark = f' class="num best" title="{_text(words("best"))}"' if (i, c.key) in best else _align(numeric[c.key])
+            mark = (
+                f' class="num best" title="{_text(words("best"))}"'
+                if (i, c.key) in best
+                else _align(numeric[c.key], text)
+            )
             first = c is table.columns[0]
             tag, scope = ("th", ' scope="row"') if first else ("td", "")
             cells.append(f"<{tag}{scope}{mark}>{_text(text)}</{tag}>")
@@ -138,8 +145,8 @@ def _table(table: Table, words: Words) -> str:
     )
 
 
-def _align(numeric: bool) -> str:
-    return ' class="num"' if numeric else ""
+def _align(numeric: bool, text: str = "") -> str:
+    return ' class="num"' if numeric else ' class="long"' if len(text) > _LONG else ""
 
 
 @cache

@@ -30,8 +30,8 @@ EVIDENCE: Final = (
     ("sentence", "pl_sentence", "text"),
 )  # fmt: skip
 ASKED: Final = (
-    ("pledge", "pl_pledge", "text"), ("measure", "pl_measure", "text"), ("why", "pl_why", "text"),
-    ("query", "pl_query", "text"), ("source", "pl_source", "text"),
+    ("pledge", "pl_pledge", "text"), ("measure", "pl_measure", "text"), ("source", "pl_source", "text"),
+    ("why", "pl_why", "text"), ("query", "pl_query", "text"),  # the longest last: there a page wraps it
 )  # fmt: skip
 GAPS: Final = (("pledge", "pl_pledge", "text"), ("title", "pl_title", "text"), ("gap", "pl_gap", "text"))
 _QUOTED: Final = 300  # characters of a sentence in a table
@@ -141,7 +141,7 @@ def _findings(live: Sequence[Promise], words: Words) -> list[str]:
         "missed": count[Delivery.MISSED],
     }
     found = [words("pl_find_count", count=len(live), going=going, **said)]
-    disputed = sum(bool(p.disputes) or p.pledge.claim == "disputed" for p in live)
+    disputed = sum(p.pledge.claim == "disputed" for p in live)
     return [*found, words("pl_find_disputed", count=disputed)] if disputed else found
 
 
@@ -179,7 +179,9 @@ def _gaps(live: Sequence[Promise], words: Words) -> list[Section]:
 
 
 def _gaps_of(promise: Promise, words: Words) -> list[str]:
-    found = [words("pl_gap_record")] if promise.state is Delivery.NO_RECORD else []
+    found = []
+    if promise.state is Delivery.NO_RECORD:
+        found = [promise.why if promise.pledge.measure else words("pl_gap_record")]
     found += [words("pl_gap_deadline")] if promise.pledge.deadline is None else []
     return found + list(promise.disputes)
 

@@ -280,7 +280,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "{count} pledges: {kept} kept, {partly} partly, {going} not yet due, {silent} without a record, {missed} missed.",
         "공약 {count}건: 지킴 {kept}, 일부 {partly}, 기한 전 {going}, 기록 없음 {silent}, 못 지킴 {missed}.",
     ),
-    "pl_find_disputed": ("{count} are disputed among documents.", "{count}건은 문서끼리 다툼이 있습니다."),
+    "pl_find_disputed": ("Disputed among documents: {count}.", "{count}건은 문서끼리 다툼이 있습니다."),
     "pl_read": ("What the documents say", "문서에서 읽은 것"),
     "pl_documents": ("Documents", "문서"),
     "pl_document": ("document", "문서"),
