@@ -423,9 +423,14 @@ def test_a_job_from_its_command_to_its_exit_status(running: Dure) -> None:
     assert (followed.code, followed.out.split()) == (0, [str(i) for i in range(20)])
 
     seq = str(submitted(running, "--", "sleep", "600"))
-    pressed = Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    pressed.start()
-    assert running("logs", "--follow", seq).code == 130
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background process starts with it ignored
+    try:
+        Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert running("logs", "--follow", seq).code == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     while running("status", seq, "--json").rows["job"][0]["state"] != "running":
         time.sleep(0.1)
     assert running("requeue", seq).code == 0
