@@ -300,6 +300,11 @@ fact|2,048 GPUs|The cluster, which went live in May, holds 2,048 GPUs.
 opinion|3 GW|Without new lines, the region will be short of 3 GW by 2030, the grid operator fears.
 opinion|$300 billion|The market is set to grow to $300 billion by 2030.
 unclear|400 MW|A second site of 400 MW has been floated.
+unclear|$5 billion|Talks on a further $5 billion continue.
+unclear|400 million|No date has been set for the second tranche of €400 million.
+aim|20%|The agency pushes for 20% of purchases to go to small firms.
+aim|5%|Athens has its eye on a share of 5% of European capacity.
+aim|half of all|By 2030, half of all training should run on national machines, the strategy says.
 commitment|1,900억원|과기정통부는 내년 예산안에 AI 인재 양성비로 1,900억원을 담았다.
 commitment|1조4,600억원|추경에는 GPU 구매비 1조4,600억원이 포함됐다.
 aim|1,000만명|카카오는 이용자 1,000만명을 바라본다.

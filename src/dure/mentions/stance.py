@@ -345,11 +345,16 @@ _PLANNED: Final = re.compile(
 )
 
 
+_PLAN_SAYS: Final = re.compile(
+    r", (?:the|its|their) (?:[a-z]+ )?(?:roadmap|plan|strategy|blueprint) (?:says|states|reads)\b"
+)
+
+
 def _weighed(text: str, cue: Cue, period: Period | None) -> tuple[Stance, str]:
     if cue.rule == "en-would":
         said = _SAYING.search(text, 0, cue.start) or (_ACT.match(text, cue.end) and _SAYING.search(text, cue.end))
         return (_C, "en-said-would") if said else (_O, cue.rule)
-    if cue.rule == "en-judge" and _PLANNED.search(text, 0, cue.start):
+    if cue.rule == "en-judge" and (_PLANNED.search(text, 0, cue.start) or _PLAN_SAYS.search(text, cue.end)):
         return _A, "en-meant"
     if cue.rule == "en-spends" and _EVERY.search(text):
         return _F, cue.rule
