@@ -93,6 +93,7 @@ It decides within two years. => by ..2027-10-20 24m
 It decides within 30 days. => by ..2025-11-19
 It starts next year. => next 2026-01-01..2026-12-31
 It starts in the coming academic year. => next 2026-01-01..2026-12-31
+It opens six months from now. => on 2026-04-20..2026-04-20
 It starts next month. => next 2025-11-01..2025-11-30
 It starts next week. => next 2025-10-27..2025-11-02
 It starts next quarter. => next 2026-01-01..2026-03-31

@@ -51,7 +51,7 @@ _LENGTH: Final = re.compile(
     r"deal|agreement|effort|timeline|push|test|contract|lease|grant|fund(?:ing)?|"
     r"package))(?![a-z]))?"
     rf"(?:,?[ ](?P<from>from|starting(?:[ ](?:in|from))?|beginning(?:[ ]in)?)[ ](?P<year>{YEAR})(?![-–/]\d\d(?!\d))|"
-    r"[ ](?P<past>ago|earlier))?",
+    r"[ ](?P<past>ago|earlier|from now|hence|from today))?",
     re.I,
 )
 _NEXT_ONE: Final = re.compile(
@@ -124,9 +124,11 @@ def _number(written: str) -> int:
 
 
 def _ago(match: re.Match[str], number: int, unit: str, published: date | None) -> Period | None:
-    if (match["past"] or "").lower() != "ago":
+    """The day so long before the publication, or after it ("six months from now"); None for what leans on another day."""
+    word = (match["past"] or "").lower()
+    if word == "earlier":
         return None
-    day = _moved(published, -number, unit) if published else None
+    day = _moved(published, -number if word == "ago" else number, unit) if published else None
     return Period(Span(match.start(), match.end()), "on", day, day, 0, "" if published else NEEDS)
 
 
