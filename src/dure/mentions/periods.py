@@ -73,24 +73,10 @@ _LATEST: Final = frozenset(
     ("by", "no later than", "not later than", "until", "till", "through", "through to", "up to", "up until", "within")
 )
 _EARLIER: Final = frozenset(("before", "ahead of", "prior to"))
-_ONWARDS: Final = frozenset(
-    (
-        "since",
-        "from",
-        "starting in",
-        "starting from",
-        "starting",
-        "beginning in",
-        "beginning",
-        "as of",
-        "as early as",
-        "effective",
-        "no earlier than",
-        "no sooner than",
-        "not until",
-        "not before",
-    )
-)
+_ONWARDS: Final = frozenset((
+    "since", "from", "starting in", "starting from", "starting", "beginning in", "beginning", "as of", "as early as", "effective",
+    "no earlier than", "no sooner than", "not until", "not before",
+))  # fmt: skip
 _NOT: Final = re.compile(r"(?:not|n't|n’t) [a-z]{1,12} until ", re.IGNORECASE)
 _BASES: Final = ("compared to", "compared with", "relative to", "versus", "than", "than in")
 _TARGET: Final = re.compile(r"[ -](?:target|goal|deadline|objective|horizon|ambition|completion)s?(?![A-Za-z])")

@@ -29,21 +29,9 @@ _BINDING: Final = ("en-budget", "ko-budget")  # for a time that is over, a repor
 MOST: Final = 40  # sums of a sentence that are read: what has more is a table
 _AHEAD: Final = ("by", "over", "next", "between")  # kinds of period that a promise is due in
 _SAYINGS: Final = (
-    "announced",
-    "said",
-    "unveiled",
-    "signed",
-    "told",
-    "released",
-    "reported",
-    "promised",
-    "pledged",
-    "밝혔",
-    "발표",
-    "말했",
-    "공개",
-    "열린",
-)
+    "announced", "said", "unveiled", "signed", "told", "released", "reported", "promised", "pledged",
+    "밝혔", "발표", "말했", "공개", "열린",
+)  # fmt: skip
 _SHARED_SIGNS: Final = (
     "$", "dollar", "£", "¥", "Rs", "rupee", "달러", "kron", "crown", "franc", "peso", "dinar", "pound", "riyal", "dirham", "shilling",
 )  # fmt: skip
